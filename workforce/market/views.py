@@ -1,0 +1,72 @@
+"""What workers see of the market: plain, frozen values."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Literal
+
+AssignmentState = Literal["Accepted", "Submitted", "Approved", "Rejected", "Returned", "Abandoned"]
+QuestionKind = Literal["html", "external", "form"]
+
+
+@dataclass(frozen=True)
+class HitListing:
+    """One HIT as the list of available work shows it; money in cents, time in seconds."""
+
+    hit_id: str
+    hit_type_id: str
+    title: str
+    description: str
+    keywords: str
+    reward_cents: int
+    duration_s: int
+    expiration: datetime
+    seats_available: int
+    requester_name: str
+
+
+@dataclass(frozen=True)
+class AssignmentView:
+    """One worker's turn at a HIT; `deadline` is accept time plus the HIT's assignment duration."""
+
+    assignment_id: str
+    hit_id: str
+    worker_id: str
+    status: AssignmentState
+    accepted_at: datetime
+    deadline: datetime
+    submitted_at: datetime | None = None
+
+
+@dataclass(frozen=True)
+class WorkerView:
+    """A worker that the market knows."""
+
+    worker_id: str
+    created_at: datetime
+
+
+@dataclass(frozen=True)
+class Earnings:
+    """A worker's record: counts of assignments, and cents awaiting approval and paid."""
+
+    submitted: int
+    approved: int
+    rejected: int
+    pending_cents: int
+    paid_cents: int
+
+
+@dataclass(frozen=True)
+class Question:
+    """What to put before a worker.
+
+    `content` holds HTML for kind "html" and the QuestionForm XML for kind "form"; `url` is set for
+    kind "external". A `frame_height` of 0 pixels means: fill the window.
+    """
+
+    kind: QuestionKind
+    content: str
+    url: str
+    frame_height: int

@@ -1,0 +1,7 @@
+"""Durable state of the market: SQLite in a file, or PostgreSQL, by URL."""
+
+from __future__ import annotations
+
+from workforce.store.engine import Store
+
+__all__ = ["Store"]
