@@ -1,0 +1,266 @@
+"""The sections of a batch file, one frozen model each.
+
+Limits are those of the Mechanical Turk Requester API and of SageMaker's API reference.
+"""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from decimal import Decimal
+from pathlib import Path
+from typing import Annotated, Literal, Self
+
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, model_validator
+
+from groundswell.batches.pricing import LARGE_HIT
+from groundswell.batches.options import (
+    AwsName,
+    Duration,
+    Line,
+    Listed,
+    LocalPath,
+    Location,
+    Money,
+    ObjectKey,
+    S3Uri,
+    Text,
+    between,
+    matching,
+    unique,
+)
+from groundswell.batches.units import to_cents
+
+_ASSIGNMENT_TIME = between(timedelta(seconds=30), timedelta(days=365), "between 30s and 365d")
+_APPROVAL_TIME = between(timedelta(0), timedelta(days=30), "between 0s and 30d")
+_POLL_TIME = between(timedelta(seconds=1), timedelta(days=365), "between 1s and 365d")
+_RUNTIME = between(timedelta(seconds=1), timedelta(days=28), "between 1s and 28d")
+_INSTANCE_TYPE = matching(r"ml\.[a-z0-9-]+\.[a-z0-9]+", "write an instance type such as ml.m5.large")
+_LABEL_ATTRIBUTE = r"[a-zA-Z0-9](?:-*[a-zA-Z0-9]){0,126}"
+
+
+class Section(BaseModel):
+    """A part of a batch file: immutable, and with no option that is not listed."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", strict=True)
+
+
+class Connections(Section):
+    """Airflow connections that the run uses."""
+
+    mturk: Line = "mturk_default"
+    aws: Line = "aws_default"
+
+
+class Dataset(Section):
+    """Where the items come from; ``path`` is absolute or an S3 URI."""
+
+    path: Location
+    format: Literal["csv", "jsonl", "manifest"]
+    key: Line
+
+    @property
+    def local_path(self) -> Path | None:
+        """The file on disk, or None if the dataset is in S3."""
+        return None if self.path.startswith("s3://") else Path(self.path)
+
+
+class Task(Section):
+    """What a worker sees, gets, and has time for."""
+
+    template: LocalPath
+    title: Annotated[Line, Field(max_length=128)]
+    description: Annotated[Line, Field(max_length=2000)]
+    keywords: Annotated[Text, Field(max_length=1000)] = ""
+    question: Annotated[Line, Field(max_length=500)] = "Which label fits?"
+    instructions: Text = ""
+    language: Annotated[str, matching(r"[A-Za-z]{2,8}(?:-[A-Za-z0-9]{1,8})*", "write en, de, pt-BR")] = "en"
+    labels: Annotated[tuple[Line, ...], Listed, Field(min_length=2), AfterValidator(unique("label"))]
+    reward: Money
+    lifetime: Annotated[Duration, _ASSIGNMENT_TIME]
+    assignment_duration: Annotated[Duration, _ASSIGNMENT_TIME]
+    auto_approval: Annotated[Duration, _APPROVAL_TIME] = timedelta(days=3)
+    frame_height: Annotated[int, Field(ge=0, le=100_000)] = 0
+    image: Line | None = None
+    image_folder: LocalPath | None = None
+
+    @property
+    def reward_cents(self) -> int:
+        """Reward per assignment, in cents."""
+        return to_cents(self.reward)
+
+    @property
+    def reward_dollars(self) -> str:
+        """Reward as the Requester API wants it: "0.05"."""
+        return f"{self.reward:.2f}"
+
+    @property
+    def lifetime_seconds(self) -> int:
+        """LifetimeInSeconds of the HITs."""
+        return int(self.lifetime.total_seconds())
+
+    @property
+    def assignment_duration_seconds(self) -> int:
+        """AssignmentDurationInSeconds of the HIT type."""
+        return int(self.assignment_duration.total_seconds())
+
+    @property
+    def auto_approval_seconds(self) -> int:
+        """AutoApprovalDelayInSeconds of the HIT type."""
+        return int(self.auto_approval.total_seconds())
+
+    @model_validator(mode="after")
+    def _check(self) -> Self:
+        if self.reward <= Decimal(0):
+            raise ValueError('reward: must be at least one cent; write "0.01" or more')
+        if self.image_folder is not None and self.image is None:
+            raise ValueError("image_folder: has no use without image; name the dataset's column in image")
+        return self
+
+
+class Redundancy(Section):
+    """How many workers are asked, and when an answer counts as settled."""
+
+    rule: Literal["agree"] = "agree"
+    agree: Annotated[int, Field(ge=1, le=1000)]
+    first: Annotated[int, Field(ge=1, le=1000)]
+    most: Annotated[int, Field(ge=1, le=1000)]
+
+    @model_validator(mode="after")
+    def _check(self) -> Self:
+        if self.first > self.most:
+            raise ValueError(f"first: {self.first} is above most ({self.most}); lower first or raise most")
+        if self.agree > self.most:
+            raise ValueError(
+                f"agree: {self.agree} workers cannot agree when at most {self.most} are asked (most); "
+                "lower agree or raise most"
+            )
+        if self.first < LARGE_HIT <= self.most:
+            raise ValueError(
+                f"most: {self.most} is above {LARGE_HIT - 1}: a HIT created with fewer than {LARGE_HIT} "
+                f"assignments can never reach {LARGE_HIT}; set most to {LARGE_HIT - 1} or less, "
+                f"or first to {LARGE_HIT} or more"
+            )
+        return self
+
+
+class Spend(Section):
+    """What the run may cost; above ``approve_above`` a person is asked first."""
+
+    budget: Money
+    approve_above: Money
+
+    @property
+    def budget_cents(self) -> int:
+        """The most that a run may cost, in cents."""
+        return to_cents(self.budget)
+
+    @property
+    def approve_above_cents(self) -> int:
+        """The worst-case cost above which a person has to approve, in cents."""
+        return to_cents(self.approve_above)
+
+
+class Polling(Section):
+    """How the run waits for workers.
+
+    ``first_wave`` HITs must be reviewable before collecting starts; later waves have ``wave`` HITs, or as many
+    as there are after ``max_wait``. All of it gives up after ``timeout``.
+    """
+
+    interval: Annotated[Duration, _POLL_TIME] = timedelta(seconds=15)
+    first_wave: Annotated[int, Field(ge=1)] = 20
+    wave: Annotated[int, Field(ge=1)] = 20
+    max_wait: Annotated[Duration, _POLL_TIME] = timedelta(seconds=60)
+    timeout: Annotated[Duration, _POLL_TIME]
+
+    @property
+    def interval_seconds(self) -> int:
+        """Seconds between two looks."""
+        return int(self.interval.total_seconds())
+
+    @property
+    def max_wait_seconds(self) -> int:
+        """Seconds after which a smaller wave is taken as well."""
+        return int(self.max_wait.total_seconds())
+
+
+def _label_attribute(value: str) -> str:
+    """Ground Truth's rule for LabelAttributeName of a classification job."""
+    if value in {"source", "source-ref"}:
+        raise ValueError(f"{value!r} is a name that manifests reserve; choose another, such as species")
+    if value.endswith(("-metadata", "-ref")):
+        raise ValueError(
+            f"{value!r} may not end in -metadata or -ref in a classification manifest; rename it"
+        )
+    return value
+
+
+class Output(Section):
+    """Where the labelled dataset goes; ``train``, ``test`` and ``manifest`` are keys below ``uri``."""
+
+    uri: S3Uri
+    train: ObjectKey
+    test: ObjectKey
+    manifest: ObjectKey
+    test_items: Annotated[int, Field(ge=0)]
+    seed: int = 0
+    csv_format: Literal["named", "tensorflow"] = "named"
+    features: Annotated[tuple[Line, ...], Listed, AfterValidator(unique("column"))] = ()
+    label_attribute: Annotated[
+        str,
+        matching(_LABEL_ATTRIBUTE, "use up to 127 letters, digits and hyphens between them: species"),
+        AfterValidator(_label_attribute),
+    ]
+
+    @model_validator(mode="after")
+    def _check(self) -> Self:
+        if len({self.train, self.test, self.manifest}) < 3:
+            raise ValueError("train: train, test and manifest must have three different names; rename one")
+        if self.label_attribute in self.features:
+            raise ValueError(
+                f"label_attribute: {self.label_attribute!r} is among the features as well; rename it"
+            )
+        return self
+
+    def object_uri(self, key: str) -> str:
+        """The S3 URI of a key of this output."""
+        return f"{self.uri}/{key}"
+
+
+class Training(Section):
+    """A SageMaker training job in script mode; ``source`` is the folder with the code."""
+
+    source: LocalPath
+    entry_point: Annotated[str, matching(r"[A-Za-z0-9_]+\.py", "name a Python file in source: train.py")]
+    image: Line
+    instance_type: Annotated[str, _INSTANCE_TYPE]
+    instance_count: Annotated[int, Field(ge=1)] = 1
+    volume_gb: Annotated[int, Field(ge=1)] = 10
+    max_runtime: Annotated[Duration, _RUNTIME]
+    role: Annotated[
+        str,
+        matching(
+            r"arn:aws[a-z-]*:iam::[0-9]{12}:role/.+", "write arn:aws:iam::<12-digit account>:role/<name>"
+        ),
+    ]
+    hyperparameters: dict[str, str | int | float | bool] = Field(default_factory=dict)
+
+    @property
+    def max_runtime_seconds(self) -> int:
+        """MaxRuntimeInSeconds of the job's stopping condition."""
+        return int(self.max_runtime.total_seconds())
+
+
+class Endpoint(Section):
+    """The SageMaker endpoint that serves the trained model."""
+
+    name: AwsName
+    instance_type: Annotated[str, _INSTANCE_TYPE]
+    instance_count: Annotated[int, Field(ge=1)] = 1
+
+
+class Evaluation(Section):
+    """When the model is good enough, and inputs to show a prediction for."""
+
+    minimum_accuracy: Annotated[float, Field(ge=0, le=1)]
+    predict: Annotated[tuple[Annotated[tuple[float, ...], Listed], ...], Listed] = ()

@@ -1,0 +1,3 @@
+"""Worker pages: Liquid templates rendered with escaped values and wrapped in question XML."""
+
+from __future__ import annotations
