@@ -1,0 +1,1 @@
+"""Airflow and AWS: hooks, operators, sensors and triggers, shaped like the amazon provider."""

@@ -1,0 +1,99 @@
+"""What operators raise, and how errors of AWS, the workforce and the core become messages for people."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+from airflow.sdk.exceptions import AirflowException, AirflowFailException
+from botocore.exceptions import BotoCoreError, ClientError, EndpointConnectionError, NoCredentialsError
+
+from groundswell.errors import GroundswellError
+
+#: Codes that mean "these credentials will not do": trying again cannot help.
+CREDENTIAL_CODES = frozenset(
+    {
+        "AccessDenied",
+        "AccessDeniedException",
+        "IncompleteSignature",
+        "IncompleteSignatureException",
+        "InvalidAccessKeyId",
+        "InvalidClientTokenId",
+        "InvalidSignatureException",
+        "MissingAuthenticationTokenException",
+        "NotAuthorized",
+        "SignatureDoesNotMatch",
+        "UnrecognizedClientException",
+    }
+)
+MISSING_BUCKET_CODES = frozenset({"NoSuchBucket"})
+
+
+class WorkforceUnreachable(AirflowException):
+    """Raised when an endpoint does not answer; Airflow may try the task again."""
+
+
+def error_code(error: ClientError) -> str:
+    """Return the AWS error code of a client error ("RequestError", "NoSuchBucket", …)."""
+    return str(error.response.get("Error", {}).get("Code", ""))
+
+
+def turk_code(error: ClientError) -> str:
+    """Return the part of ``TurkErrorCode`` after ``AWS.MechanicalTurk.``, or ""."""
+    return str(error.response.get("TurkErrorCode", "")).removeprefix("AWS.MechanicalTurk.")
+
+
+def turk_message(error: ClientError) -> str:
+    """Return the workforce's message of a RequestError or ServiceFault."""
+    return str(error.response.get("Message") or error.response.get("Error", {}).get("Message", ""))
+
+
+def _explain_client_error(error: ClientError, connection: str) -> AirflowException:
+    code, message = error_code(error), turk_message(error)
+    if code in CREDENTIAL_CODES:
+        return AirflowFailException(
+            f"connection {connection!r}: {error.operation_name} was refused ({code}: {message}); "
+            "check login, password and region of the connection"
+        )
+    if code in MISSING_BUCKET_CODES:
+        bucket = error.response.get("Error", {}).get("BucketName", "named in the batch file")
+        return AirflowFailException(
+            f"connection {connection!r}: bucket {bucket} does not exist; create it, or correct "
+            "state and output.uri in the batch file"
+        )
+    if turk_code(error) == "InsufficientFunds":
+        return AirflowFailException(
+            f"connection {connection!r}: {error.operation_name}: {message}; add funds, then clear this task"
+        )
+    return AirflowException(f"connection {connection!r}: {error.operation_name} failed: {code}: {message}")
+
+
+@contextmanager
+def clear_errors(*, connection: str) -> Iterator[None]:
+    """Turn errors of the core and of botocore into one message that names the connection and the fix.
+
+    :param connection: the id of the Airflow connection that the block talks through.
+    """
+    try:
+        yield
+    except GroundswellError as error:
+        raise AirflowFailException(str(error)) from error
+    except ClientError as error:
+        raise _explain_client_error(error, connection) from error
+    except NoCredentialsError as error:
+        raise AirflowFailException(
+            f"connection {connection!r} has no credentials; set login (access key) and password (secret key)"
+        ) from error
+    except EndpointConnectionError as error:
+        raise WorkforceUnreachable(
+            f"connection {connection!r}: {error}; check that the server runs and that endpoint_url in the "
+            "connection's extra is right"
+        ) from error
+    except BotoCoreError as error:
+        raise WorkforceUnreachable(f"connection {connection!r}: {error}") from error
+
+
+def failed(event: dict[str, Any]) -> AirflowException:
+    """Return the exception for a trigger's event that reports a failure."""
+    return AirflowException(str(event.get("message", "the trigger reported a failure without a message")))

@@ -1,0 +1,82 @@
+"""The ledger's parts in S3."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+from urllib.parse import urlsplit
+
+from airflow.providers.amazon.aws.hooks.s3 import S3Hook
+from botocore.exceptions import ClientError
+
+from groundswell.aws.exceptions import error_code
+from groundswell.errors import LedgerError
+
+_EXISTS = frozenset({"PreconditionFailed", "412"})
+#: Another writer of the same key is at work: S3 asks to try again.
+_CONFLICT = frozenset({"ConditionalRequestConflict", "409"})
+_ATTEMPTS = 5
+
+
+class S3PartStore:
+    """
+    A :class:`groundswell.ledger.PartStore` under an ``s3://bucket/prefix``.
+
+    Parts are written with ``If-None-Match: *``: S3 lets exactly one writer of a key succeed.
+
+    :param uri: ``s3://bucket`` or ``s3://bucket/prefix``.
+    :param hook: where credentials, region and endpoint come from.
+    """
+
+    def __init__(self, uri: str, hook: S3Hook) -> None:
+        parts = urlsplit(uri)
+        if parts.scheme != "s3" or not parts.netloc:
+            raise LedgerError(f"{uri!r} is not an S3 URI; write it as s3://bucket/prefix")
+        self.bucket = parts.netloc
+        self.prefix = f"{parts.path.strip('/')}/" if parts.path.strip("/") else ""
+        self._hook = hook
+
+    @property
+    def _client(self) -> Any:
+        return self._hook.get_conn()
+
+    def put_if_absent(self, key: str, body: bytes) -> bool:
+        """Write unless the key exists; see :class:`groundswell.ledger.PartStore`."""
+        for attempt in range(1, _ATTEMPTS + 1):
+            try:
+                self._client.put_object(Bucket=self.bucket, Key=self.prefix + key, Body=body, IfNoneMatch="*")
+            except ClientError as error:
+                if error_code(error) in _EXISTS:
+                    return False
+                if error_code(error) not in _CONFLICT or attempt == _ATTEMPTS:
+                    raise
+            else:
+                return True
+        raise AssertionError("unreachable")
+
+    def put(self, key: str, body: bytes) -> None:
+        """Write or replace; see :class:`groundswell.ledger.PartStore`."""
+        self._client.put_object(Bucket=self.bucket, Key=self.prefix + key, Body=body)
+
+    def get(self, key: str) -> bytes | None:
+        """Read; see :class:`groundswell.ledger.PartStore`."""
+        try:
+            response = self._client.get_object(Bucket=self.bucket, Key=self.prefix + key)
+        except ClientError as error:
+            if error_code(error) in {"NoSuchKey", "404"}:
+                return None
+            raise
+        return bytes(response["Body"].read())
+
+    def keys(self, prefix: str) -> Iterator[str]:
+        """List; see :class:`groundswell.ledger.PartStore`."""
+        pages = self._client.get_paginator("list_objects_v2").paginate(
+            Bucket=self.bucket, Prefix=self.prefix + prefix
+        )
+        for page in pages:
+            for entry in page.get("Contents", ()):
+                yield entry["Key"].removeprefix(self.prefix)
+
+    def uri(self, key: str) -> str:
+        """Return ``s3://bucket/…``; see :class:`groundswell.ledger.PartStore`."""
+        return f"s3://{self.bucket}/{self.prefix}{key}"

@@ -1,0 +1,133 @@
+"""Creating the HITs of a shard: one per item, once, whatever happens in between."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+from groundswell.aws.pages import question
+from groundswell.aws.runs import LabelingRun, now_text
+from groundswell.ledger import RunState, annotation, request_token
+from groundswell.ledger.shards import read_shard
+
+#: The service forgets a token after 24 hours; an older intent is looked up instead of trusted to it.
+TOKEN_LIFE = timedelta(hours=23)
+#: HITs per part: what a crash may leave to be recovered through tokens.
+CHUNK = 50
+_MAXIMUM_AUTO_APPROVAL = 2_592_000
+_SPREAD = 3_600
+
+
+@dataclass(frozen=True)
+class Published:
+    """What a publishing task did: HITs of the shard, and how many of them this attempt created or found."""
+
+    hit_type: str
+    hits: int
+    added: int
+
+
+def hit_type_properties(run: LabelingRun) -> dict[str, Any]:
+    """
+    Return the properties of the run's HIT type.
+
+    HIT types with identical properties are one, and ListReviewableHITs filters by type. So that two runs of
+    a batch do not share a type, the auto-approval delay is lengthened by up to an hour, by run id: the one
+    property that no worker sees and that does not matter here, since answers are approved at once.
+    """
+    task = run.batch.task
+    delay = task.auto_approval_seconds
+    if delay:
+        delay = min(delay, _MAXIMUM_AUTO_APPROVAL - _SPREAD) + int(run.key, 16) % _SPREAD
+    return {
+        "Title": task.title,
+        "Description": task.description,
+        "Keywords": task.keywords,
+        "Reward": task.reward,
+        "AssignmentDurationInSeconds": task.assignment_duration_seconds,
+        "AutoApprovalDelayInSeconds": delay,
+    }
+
+
+def publish_shard(run: LabelingRun, shard: int) -> Published:
+    """
+    Create the HITs that the items of a shard lack.
+
+    Protocol: token from (batch, run, item, "publish"), intent, call, outcome. A retry repeats the calls whose
+    outcome is not recorded; the workforce answers them with the HIT that exists.
+    """
+    items = read_shard(run.ledger, shard)
+    state = run.ledger.fold("intents", "hits")
+    missing = {item: values for item, values in items.items() if item not in state.hits}
+    hit_type = run.mturk.create_hit_type(**hit_type_properties(run))
+    if missing:
+        questions = {item: question(run, item, values) for item, values in missing.items()}
+        found = _recover(run, state, missing)
+        intents = _intend(run, state, missing)
+        _create(run, hit_type, questions, intents, found)
+    return Published(hit_type=hit_type, hits=len(items), added=len(missing))
+
+
+def _token(run: LabelingRun, item: str) -> str:
+    return request_token(run.batch.name, run.run_id, item, "publish", 0)
+
+
+def _recover(run: LabelingRun, state: RunState, missing: Mapping[str, Any]) -> dict[str, str]:
+    """Return item -> HIT id of HITs whose token may have been forgotten by the service."""
+    oldest = (datetime.now(UTC) - TOKEN_LIFE).isoformat(timespec="seconds")
+    stale = [item for item in missing if state.intents.get(_token(run, item), "9999") < oldest]
+    if not stale:
+        return {}
+    existing = run.mturk.hits_by_annotation()
+    marks = {item: annotation(run.batch.name, run.run_id, item) for item in stale}
+    return {item: existing[mark] for item, mark in marks.items() if mark in existing}
+
+
+def _intend(run: LabelingRun, state: RunState, missing: Mapping[str, Any]) -> dict[str, str]:
+    """Record the intents; return item -> time of its first intent."""
+    now = now_text()
+    new = [item for item in missing if _token(run, item) not in state.intents]
+    run.ledger.append(
+        "intents",
+        ({"token": _token(run, item), "purpose": "publish", "item": item, "at": now} for item in new),
+    )
+    return {item: state.intents.get(_token(run, item), now) for item in missing}
+
+
+def _create(
+    run: LabelingRun,
+    hit_type: str,
+    questions: Mapping[str, str],
+    intents: Mapping[str, str],
+    found: Mapping[str, str],
+) -> None:
+    task, seats = run.batch.task, run.batch.redundancy.first
+    rows: list[dict[str, Any]] = []
+    try:
+        for item, xml in questions.items():
+            hit = found.get(item) or run.mturk.create_hit(
+                token=_token(run, item),
+                HITTypeId=hit_type,
+                MaxAssignments=seats,
+                LifetimeInSeconds=task.lifetime_seconds,
+                Question=xml,
+                RequesterAnnotation=annotation(run.batch.name, run.run_id, item),
+            )
+            # The expiration as the first intent has it: at most a little early, and the same in any retry
+            expires = datetime.fromisoformat(intents[item]) + timedelta(seconds=task.lifetime_seconds)
+            rows.append(
+                {
+                    "item": item,
+                    "hit": hit,
+                    "hit_type": hit_type,
+                    "seats": seats,
+                    "expires": expires.isoformat(timespec="seconds"),
+                }
+            )
+            if len(rows) >= CHUNK:
+                run.ledger.append("hits", rows)
+                rows = []
+    finally:
+        run.ledger.append("hits", rows)

@@ -1,0 +1,88 @@
+"""A run of a batch as the tasks see it: the batch file, the ledger, and the hooks of its connections."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+from airflow.providers.amazon.aws.hooks.s3 import S3Hook
+
+from groundswell.aws.hooks.mturk import MTurkHook
+from groundswell.aws.part_store import S3PartStore
+from groundswell.batches import Batch
+from groundswell.ledger import FolderStore, Ledger, PartStore, run_key
+
+
+def now_text() -> str:
+    """Return the time as the ledger writes it: ISO 8601, UTC, whole seconds."""
+    return datetime.now(UTC).isoformat(timespec="seconds")
+
+
+@dataclass(frozen=True)
+class LabelingRun:
+    """
+    One DAG run of one batch.
+
+    :param batch_path: the batch file.
+    :param run_id: Airflow's run id; it names the ledger, so a cleared task finds what the run did before.
+    """
+
+    batch_path: str
+    run_id: str
+
+    @cached_property
+    def batch(self) -> Batch:
+        """The batch. Raises BatchError."""
+        return Batch.load(Path(self.batch_path))
+
+    @cached_property
+    def mturk(self) -> MTurkHook:
+        """The workforce."""
+        return MTurkHook(aws_conn_id=self.batch.connections.mturk)
+
+    @cached_property
+    def s3(self) -> S3Hook:
+        """Where state and outputs live."""
+        return S3Hook(aws_conn_id=self.batch.connections.aws)
+
+    @cached_property
+    def store(self) -> PartStore:
+        """The store of all ledgers of the batch."""
+        return part_store(self.batch.state, self.s3)
+
+    @cached_property
+    def ledger(self) -> Ledger:
+        """The record of this run."""
+        return Ledger(self.store, self.batch.name, self.run_id)
+
+    @property
+    def key(self) -> str:
+        """Hexadecimal digits that stand for the run in names with small alphabets."""
+        return run_key(self.run_id)
+
+    @property
+    def job_name(self) -> str:
+        """The name of the run's training job, model and endpoint configuration (at most 63 characters)."""
+        return f"{self.batch.name[:46].rstrip('-')}-{self.key}"
+
+    def put_output(self, key: str, body: str) -> str:
+        """Write a result under the batch's output URI; return its URI."""
+        return put_text(part_store(self.batch.output.uri, self.s3), key, body)
+
+    def context(self) -> dict[str, Any]:
+        """What goes into progress and summary documents to say which run this is."""
+        return {"batch": self.batch.name, "run_id": self.run_id, "updated": now_text()}
+
+
+def part_store(uri: str, s3: S3Hook) -> PartStore:
+    """Return the store at ``s3://…`` or at a local folder."""
+    return S3PartStore(uri, s3) if uri.startswith("s3://") else FolderStore(Path(uri.removeprefix("file://")))
+
+
+def put_text(store: PartStore, key: str, body: str) -> str:
+    """Write text as UTF-8; return its URI."""
+    store.put(key, body.encode())
+    return store.uri(key)

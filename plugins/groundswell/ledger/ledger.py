@@ -1,0 +1,110 @@
+"""Writing and reading the parts of one run."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Iterable, Iterator, Mapping
+from typing import Any
+
+from groundswell.errors import LedgerError
+from groundswell.ledger.state import RunState
+from groundswell.ledger.store import PartStore
+
+#: The kinds of parts, in the order in which a run first writes them.
+KINDS = (
+    "items",
+    "shards",
+    "spend",
+    "intents",
+    "hits",
+    "answers",
+    "payments",
+    "extensions",
+    "outcomes",
+    "labels",
+)
+#: The kinds that make up :class:`~groundswell.ledger.state.RunState`.
+FOLDED = ("spend", "intents", "hits", "answers", "payments", "extensions", "outcomes")
+
+Row = Mapping[str, Any]
+
+
+class Ledger:
+    """The immutable parts of one run under ``<batch>/<run id>/`` of a store.
+
+    A part is a JSON Lines object ``<kind>/<name>.jsonl``, written once. The state of the run is the fold of
+    its parts, which tolerates duplicates and any order (:class:`~groundswell.ledger.state.RunState`).
+    """
+
+    def __init__(self, store: PartStore, batch: str, run_id: str) -> None:
+        self.store = store
+        self.batch = batch
+        self.run_id = run_id
+        self.prefix = f"{batch}/{run_id}/"
+
+    def key(self, kind: str, name: str) -> str:
+        """Return the key of a part. Raises LedgerError for an unknown kind."""
+        if kind not in KINDS:
+            raise LedgerError(f"a ledger has no parts of kind {kind!r}; it has {', '.join(KINDS)}")
+        return f"{self.prefix}{kind}/{name}.jsonl"
+
+    def append(self, kind: str, rows: Iterable[Row]) -> str | None:
+        """Write rows as one part named by its content, so that writing it twice is a no-op.
+
+        Returns the key, or None where there were no rows.
+        """
+        body = encode(rows)
+        if not body:
+            return None
+        key = self.key(kind, hashlib.sha256(body).hexdigest()[:32])
+        self.store.put_if_absent(key, body)
+        return key
+
+    def write(self, kind: str, name: str, rows: Iterable[Row]) -> bool:
+        """Write a named part unless it exists; return whether this call wrote it."""
+        return self.store.put_if_absent(self.key(kind, name), encode(rows))
+
+    def rows(self, *kinds: str) -> Iterator[tuple[str, dict[str, Any]]]:
+        """Yield (kind, row) of every part of these kinds (all that RunState folds where none is named)."""
+        for kind in kinds or FOLDED:
+            for key in self.store.keys(f"{self.prefix}{kind}/"):
+                body = self.store.get(key)
+                if body is not None:
+                    for row in decode(body, key):
+                        yield kind, row
+
+    def fold(self, *kinds: str) -> RunState:
+        """Return the state of the run as its parts (of these kinds) tell it."""
+        state = RunState()
+        for kind, row in self.rows(*kinds):
+            state.add(kind, row)
+        return state
+
+    def put_document(self, name: str, document: Mapping[str, Any]) -> str:
+        """Replace a document for people (progress, summary); return its URI."""
+        key = f"{self.prefix}{name}"
+        self.store.put(key, json.dumps(document, indent=2, ensure_ascii=False, sort_keys=True).encode())
+        return self.store.uri(key)
+
+    def get_document(self, name: str) -> dict[str, Any] | None:
+        """Return a document written by :meth:`put_document`, or None."""
+        body = self.store.get(f"{self.prefix}{name}")
+        return None if body is None else json.loads(body)
+
+
+def encode(rows: Iterable[Row]) -> bytes:
+    """Return rows as JSON Lines, keys sorted so that equal rows are equal bytes."""
+    return "".join(json.dumps(row, sort_keys=True, ensure_ascii=False) + "\n" for row in rows).encode()
+
+
+def decode(body: bytes, key: str) -> Iterator[dict[str, Any]]:
+    """Yield the rows of a part. Raises LedgerError naming the part and line that is damaged."""
+    for number, line in enumerate(body.decode().splitlines(), start=1):
+        try:
+            row = json.loads(line)
+        except ValueError as error:
+            raise LedgerError(
+                f"{key} line {number} is not JSON ({error}); restore this object from a backup or version"
+            ) from error
+        yield row
