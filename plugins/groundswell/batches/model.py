@@ -8,6 +8,7 @@ from typing import Annotated, Self
 
 from pydantic import AfterValidator, Field, PrivateAttr, ValidationError, model_validator
 
+from groundswell.batches.options import Line, Listed, Name, S3Uri, matching, unique
 from groundswell.batches.problems import describe_problems
 from groundswell.batches.sections import (
     Connections,
@@ -22,14 +23,16 @@ from groundswell.batches.sections import (
     Task,
     Training,
 )
-from groundswell.batches.options import Line, Listed, Name, S3Uri, matching, unique
 from groundswell.batches.yaml_file import read_yaml
 from groundswell.errors import BatchError
 
 _SCHEDULE = matching(
-    r"@(?:once|hourly|daily|weekly|monthly|quarterly|yearly|annually)|[0-9A-Za-z*/,#?-]+(?: +[0-9A-Za-z*/,#?-]+){4}",
+    r"@(?:once|hourly|daily|weekly|monthly|quarterly|yearly|annually)"
+    r"|[0-9A-Za-z*/,#?-]+(?: +[0-9A-Za-z*/,#?-]+){4}",
     'write null, or a cron expression in quotes such as "0 6 * * *"',
 )
+
+Tag = Annotated[Line, Field(max_length=100)]
 
 
 class Batch(Section):
@@ -39,9 +42,7 @@ class Batch(Section):
     description: Line
     schedule: Annotated[str, _SCHEDULE] | None = None
     owner: Line = "groundswell"
-    tags: Annotated[
-        tuple[Annotated[Line, Field(max_length=100)], ...], Listed, AfterValidator(unique("tag"))
-    ] = ()
+    tags: Annotated[tuple[Tag, ...], Listed, AfterValidator(unique("tag"))] = ()
     state: S3Uri
     connections: Connections = Connections()
     dataset: Dataset
@@ -96,8 +97,8 @@ class Batch(Section):
             return hashlib.sha256(self.task.template.read_bytes()).hexdigest()
         except OSError as error:
             raise BatchError(
-                f"{self._file}: task.template: {self.task.template} cannot be read: {error.strerror or error}; "
-                "fix the path, which is relative to the batch file"
+                f"{self._file}: task.template: {self.task.template} cannot be read: "
+                f"{error.strerror or error}; fix the path, which is relative to the batch file"
             ) from None
 
     def check_files(self) -> None:
@@ -168,7 +169,8 @@ def load_batches(folder: Path) -> list[Batch]:
         batch = Batch.load(path)
         if batch.name in batches:
             raise BatchError(
-                f"{path}: name: {batch.name!r} is taken by {batches[batch.name].file}; give each batch its own"
+                f"{path}: name: {batch.name!r} is taken by {batches[batch.name].file}; "
+                "give each batch its own"
             )
         batches[batch.name] = batch
     return list(batches.values())

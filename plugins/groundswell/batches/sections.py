@@ -12,7 +12,6 @@ from typing import Annotated, Literal, Self
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, model_validator
 
-from groundswell.batches.pricing import LARGE_HIT
 from groundswell.batches.options import (
     AwsName,
     Duration,
@@ -28,6 +27,7 @@ from groundswell.batches.options import (
     matching,
     unique,
 )
+from groundswell.batches.pricing import LARGE_HIT
 from groundswell.batches.units import to_cents
 
 _ASSIGNMENT_TIME = between(timedelta(seconds=30), timedelta(days=365), "between 30s and 365d")
@@ -163,8 +163,8 @@ class Spend(Section):
 class Polling(Section):
     """How the run waits for workers.
 
-    ``first_wave`` HITs must be reviewable before collecting starts; later waves have ``wave`` HITs, or as many
-    as there are after ``max_wait``. All of it gives up after ``timeout``.
+    ``first_wave`` HITs must be reviewable before collecting starts; later waves have ``wave`` HITs, or as
+    many as there are after ``max_wait``. All of it gives up after ``timeout``.
     """
 
     interval: Annotated[Duration, _POLL_TIME] = timedelta(seconds=15)
