@@ -17,7 +17,6 @@ from dataclasses import dataclass, field
 from workforce.crowd.behaviour import Member, form_answers, intent, members
 from workforce.crowd.chance import chance
 from workforce.crowd.errors import UnreadableTask
-from workforce.crowd.forms import RenderedTask
 from workforce.crowd.plan import CrowdPlan
 from workforce.crowd.reading import TaskReader
 from workforce.market import AssignmentView, HitListing, Market, MarketError
@@ -32,6 +31,7 @@ AFTER_FAULT = 5.0
 
 _PAGE = 20
 _PAGES = 25
+_TRIES = 5
 _SLOWEST = 5.0
 
 
@@ -93,14 +93,16 @@ class Simulation:
             when, _, _, person, event = heapq.heappop(self._queue)
             try:
                 event(person, when)
-            except Exception:
-                self._after_fault(person, when)
+            except Exception as error:
+                self._after_fault(person, when, error)
 
-    def _after_fault(self, person: _Person, now: float) -> None:
+    def _after_fault(self, person: _Person, now: float, error: Exception) -> None:
         self.stats.faults += 1
         if self.stats.faults & (self.stats.faults - 1) == 0:  # 1st, 2nd, 4th, 8th, ...: no flood of traces
-            log.exception("worker %s met an error (number %d)", person.member.worker_id, self.stats.faults)
-        self._at(now + AFTER_FAULT * self._plan.speed_up, person, self._look)
+            who = person.member.worker_id
+            log.error("worker %s met an error (number %d)", who, self.stats.faults, exc_info=error)
+        again = self._look if person.known else self._arrive
+        self._at(now + AFTER_FAULT * self._plan.speed_up, person, again)
 
     def _at(self, time: float, person: _Person, event: Event) -> None:
         """Plan the next thing that a person does; it replaces whatever was planned before."""
@@ -168,8 +170,12 @@ class Simulation:
         worker_id = person.member.worker_id
         for page in range(_PAGES):
             listings = self._workers.available(worker_id, limit=_PAGE, offset=page * _PAGE)
-            if any(self._take(person, listing, now) for listing in listings):
-                return True
+            refused = self.stats.refused
+            for listing in listings:
+                if self._take(person, listing, now):
+                    return True
+                if self.stats.refused - refused >= _TRIES:
+                    return False
             if len(listings) < _PAGE:
                 return False
         return False
@@ -189,26 +195,26 @@ class Simulation:
 
     def _begin(self, person: _Person, assignment: AssignmentView, now: float) -> bool:
         """Read the page of an accepted HIT and plan what comes of it; False when nothing can."""
-        task = self._reader.task(assignment.hit_id)
-        item = task.item or assignment.hit_id
+        try:
+            task = self._reader.task(assignment.hit_id)
+            item = task.item or assignment.hit_id
+            fields = task.filled(form_answers(self._plan, person.member, task, item))
+        except UnreadableTask as error:
+            self._reader.give_up(assignment.hit_id, error)
+            self._give_back(person, assignment)
+            return False
         will = intent(self._plan, person.member, item)
         if will == "abandon":
             person.avoid.add(assignment.hit_id)
             self.stats.abandoned += 1
             self._leave(person, now)
             return True
-        try:
-            fields = task.filled(form_answers(self._plan, person.member, task, item))
-        except UnreadableTask as error:
-            self._reader.give_up(assignment.hit_id, error)
-            self._give_back(person, assignment)
-            return False
 
         def finish(worker: _Person, then: float) -> None:
             if will == "return":
                 self._give_back(worker, assignment)
             else:
-                self._submit(worker, assignment, task, fields)
+                self._submit(worker, assignment, item, fields)
             self._look(worker, then)
 
         self._at(now + self._thinking_time(person), person, finish)
@@ -220,7 +226,7 @@ class Simulation:
         return speed.median * min(max(factor, 1 / _SLOWEST), _SLOWEST)
 
     def _submit(
-        self, person: _Person, assignment: AssignmentView, task: RenderedTask, fields: list[tuple[str, str]]
+        self, person: _Person, assignment: AssignmentView, item: str, fields: list[tuple[str, str]]
     ) -> None:
         sent = [(name, value) for name, value in fields if name != "assignmentId"]
         sent.append(("assignmentId", assignment.assignment_id))
@@ -231,7 +237,7 @@ class Simulation:
             log.debug("%s could not submit: %s", person.member.worker_id, error)
             return
         self.stats.answers += 1
-        self._note_unknown(task.item or assignment.hit_id)
+        self._note_unknown(item)
 
     def _note_unknown(self, item: str) -> None:
         if item in self._plan.key or item in self._unknown:
