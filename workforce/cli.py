@@ -1,0 +1,121 @@
+"""The command line: ``python -m workforce serve | counts | audit``."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import sys
+from collections.abc import Sequence
+from decimal import Decimal, InvalidOperation
+from pathlib import Path
+
+from sqlalchemy.engine import make_url
+from sqlalchemy.exc import ArgumentError
+
+from workforce.market import Market
+from workforce.serving import DEFAULT_ACCOUNT, ServeOptions, StartProblem, open_store, serve
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run one command; returns the exit status (0 well, 1 a difference found, 2 bad input)."""
+    options = _parser().parse_args(arguments)
+    try:
+        return int(options.run(options))
+    except StartProblem as problem:
+        print(f"workforce: error: {problem}", file=sys.stderr)
+        return 2
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(prog="python -m workforce", description=__doc__)
+    commands = parser.add_subparsers(required=True, metavar="command")
+    _add_serve(commands.add_parser("serve", help="answer the Requester API and show the workers' site"))
+    for name, run, help_text in (
+        ("counts", _counts, "print the API calls per operation that the database has seen"),
+        ("audit", _audit, "recompute the account from its journal; status 1 when they differ"),
+    ):
+        command = commands.add_parser(name, help=help_text)
+        _add_database(command)
+        command.add_argument("--account", default=DEFAULT_ACCOUNT, help="account id (default %(default)s)")
+        command.add_argument("--json", action="store_true", help="print JSON")
+        command.set_defaults(run=run)
+    return parser
+
+
+def _add_database(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--db", required=True, metavar="URL", help="sqlite:///file.db or postgresql://...")
+
+
+def _add_serve(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--port", type=_port, default=8070, help="default %(default)s; 0 takes a free one")
+    _add_database(parser)
+    parser.add_argument("--host", default="127.0.0.1", help="address to listen on (default %(default)s)")
+    parser.add_argument("--crowd", type=Path, metavar="FILE", help="YAML file of a simulated crowd to run")
+    parser.add_argument("--mode", choices=("ledger", "sandbox"), default="ledger", help="how money is kept")
+    parser.add_argument("--balance", type=_cents, default="10000.00", metavar="USD", help="opening deposit")
+    parser.add_argument("--public-url", metavar="URL", help="the site's address as browsers see it")
+    parser.set_defaults(run=_serve)
+
+
+def _port(text: str) -> int:
+    if not text.isdecimal() or int(text) > 65535:
+        raise argparse.ArgumentTypeError(f"{text!r} is no port; use 0 to 65535")
+    return int(text)
+
+
+def _cents(text: str) -> int:
+    try:
+        cents = Decimal(text) * 100
+    except InvalidOperation:
+        cents = Decimal("NaN")
+    if not (cents.is_finite() and 0 <= cents <= 10**12 and cents == cents.to_integral_value()):
+        raise argparse.ArgumentTypeError(f"{text!r} is no amount; write dollars such as 10000.00")
+    return int(cents)
+
+
+def _serve(options: argparse.Namespace) -> int:
+    serve(
+        ServeOptions(
+            host=options.host,
+            port=options.port,
+            db=options.db,
+            crowd=options.crowd,
+            mode=options.mode,
+            opening_cents=options.balance,
+            public_url=options.public_url,
+        )
+    )
+    return 0
+
+
+def _counts(options: argparse.Namespace) -> int:
+    counts = _existing_market(options.db).counts(options.account)
+    if options.json:
+        print(json.dumps(counts, sort_keys=True))
+        return 0
+    width = max(map(len, [*counts, "operation"]))
+    print(f"{'operation':<{width}}  calls")
+    for operation in sorted(counts, key=lambda name: (-counts[name], name)):
+        print(f"{operation:<{width}}  {counts[operation]:>5}")
+    print(f"{'total':<{width}}  {sum(counts.values()):>5}")
+    return 0
+
+
+def _audit(options: argparse.Namespace) -> int:
+    differences = _existing_market(options.db).audit(options.account)
+    if options.json:
+        print(json.dumps(differences))
+    else:
+        print("\n".join(differences) or f"account {options.account}: journal, holds and balance agree")
+    return 1 if differences else 0
+
+
+def _existing_market(url: str) -> Market:
+    """Open a database that must be there: to read from a new one is surely a typing error."""
+    try:
+        parsed = make_url(url)
+    except ArgumentError as error:
+        raise StartProblem(f"--db {url!r} is no database URL; use sqlite:///file.db") from error
+    if parsed.get_backend_name() == "sqlite" and not Path(parsed.database or "").is_file():
+        raise StartProblem(f"--db {url}: there is no such file; give the URL that the server runs on")
+    return Market(open_store(url))
