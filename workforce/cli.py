@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import logging
 import sys
 from collections.abc import Sequence
 from decimal import Decimal, InvalidOperation
@@ -74,6 +75,7 @@ def _cents(text: str) -> int:
 
 
 def _serve(options: argparse.Namespace) -> int:
+    logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s: %(message)s")
     serve(
         ServeOptions(
             host=options.host,

@@ -6,13 +6,12 @@ import contextlib
 import errno
 import ipaddress
 import os
-import secrets
 import signal
 import socket
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Literal
+from typing import Literal
 
 import uvicorn
 from sqlalchemy.engine import make_url
@@ -20,8 +19,10 @@ from sqlalchemy.exc import ArgumentError, SQLAlchemyError
 
 from workforce.api.keys import AccessKey, StaticKeys
 from workforce.app import create_app
+from workforce.crowd import Crowd, CrowdFileError, CrowdPlan, CrowdRunner
 from workforce.market import Market
 from workforce.store import Store
+from workforce.store.errors import StoreError
 
 DEFAULT_ACCOUNT = "000000000000"
 KEY_VARIABLES = ("WORKFORCE_ACCESS_KEY_ID", "WORKFORCE_SECRET_ACCESS_KEY")
@@ -56,7 +57,7 @@ def serve(options: ServeOptions) -> None:
         market.requester.accounts.ensure_account(
             DEFAULT_ACCOUNT, name="Requester", opening_cents=options.opening_cents, mode=options.mode
         )
-        secret = os.environ.get(SITE_SECRET_VARIABLE) or secrets.token_urlsafe(32)
+        secret = os.environ.get(SITE_SECRET_VARIABLE) or store.secret.hex()
         app = create_app(market, keys, site_secret=secret, public_url=options.public_url)
         config = uvicorn.Config(
             app, log_level="warning", access_log=False, timeout_graceful_shutdown=_STOP_SECONDS
@@ -86,9 +87,9 @@ def open_store(url: str) -> Store:
         raise StartProblem("--db is no database URL; use sqlite:///file.db or postgresql://...") from error
     try:
         return Store.open(url)
-    except (SQLAlchemyError, ImportError, OSError, ValueError) as error:
-        reason = str(getattr(error, "orig", None) or error).strip().splitlines()[0]
-        raise StartProblem(f"--db {shown} cannot be opened: {reason}") from error
+    except (StoreError, SQLAlchemyError, ImportError, OSError) as error:
+        reason = " ".join(str(getattr(error, "orig", None) or error).split())
+        raise StartProblem(f"--db {shown}: {reason}") from error
 
 
 def _is_loopback(host: str) -> bool:
@@ -153,9 +154,7 @@ def _signals_end_quietly() -> Iterator[None]:
             signal.signal(number, handler)
 
 
-def _crowd_plan(path: Path) -> Any:
-    from workforce.crowd import Crowd, CrowdFileError
-
+def _crowd_plan(path: Path) -> CrowdPlan:
     try:
         return Crowd.load(path)
     except CrowdFileError as error:
@@ -165,12 +164,10 @@ def _crowd_plan(path: Path) -> Any:
 
 
 @contextlib.contextmanager
-def _crowd_running(market: Market, plan: Any) -> Iterator[None]:
+def _crowd_running(market: Market, plan: CrowdPlan | None) -> Iterator[None]:
     if plan is None:
         yield
         return
-    from workforce.crowd import CrowdRunner
-
     runner = CrowdRunner(market, plan)
     runner.start()
     try:
