@@ -6,7 +6,11 @@ from collections.abc import Mapping
 from urllib.parse import urlsplit
 
 from groundswell.aws.runs import LabelingRun
-from groundswell.templates import html_question, image_source, render_page
+from groundswell.errors import DatasetError
+from groundswell.templates.render import TaskText, html_question, image_source, render_page
+
+#: The form field of a worker page that carries the label.
+LABEL_FIELD = "label"
 
 
 def question(run: LabelingRun, item: str, values: Mapping[str, str]) -> str:
@@ -17,8 +21,11 @@ def question(run: LabelingRun, item: str, values: Mapping[str, str]) -> str:
     :raises TemplateError: where the template does not fit the item, or the page is too large.
     """
     task = run.batch.task
-    image = None if task.image is None else _image(run, values[task.image])
-    html = render_page(task.template, item=values, item_id=item, task=task.text, image_src=image)
+    try:
+        image = None if task.image is None else _image(run, values[task.image])
+    except DatasetError as error:
+        raise DatasetError(f"{run.batch.dataset.path}: item {item!r}: {error}") from error
+    html = render_page(task.template, item=values, item_id=item, task=TaskText.of(task), image_src=image)
     return html_question(html, task.frame_height)
 
 

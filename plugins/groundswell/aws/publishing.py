@@ -45,7 +45,7 @@ def hit_type_properties(run: LabelingRun) -> dict[str, Any]:
         "Title": task.title,
         "Description": task.description,
         "Keywords": task.keywords,
-        "Reward": task.reward,
+        "Reward": task.reward_dollars,
         "AssignmentDurationInSeconds": task.assignment_duration_seconds,
         "AutoApprovalDelayInSeconds": delay,
     }

@@ -12,7 +12,7 @@ from airflow.providers.amazon.aws.hooks.s3 import S3Hook
 
 from groundswell.aws.hooks.mturk import MTurkHook
 from groundswell.aws.part_store import S3PartStore
-from groundswell.batches import Batch
+from groundswell.batches.model import Batch
 from groundswell.ledger import FolderStore, Ledger, PartStore, run_key
 
 

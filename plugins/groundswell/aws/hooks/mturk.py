@@ -231,7 +231,7 @@ class MTurkHook(AwsBaseHook):
         .. seealso::
             - :external+boto3:py:meth:`MTurk.Client.delete_hit`
 
-        :return: ``held`` while workers may still take or hold it, ``unreviewed`` while answers wait for review.
+        :return: ``held`` while workers may take or hold it, ``unreviewed`` while answers wait for review.
         """
         try:
             self.conn.delete_hit(HITId=hit_id)

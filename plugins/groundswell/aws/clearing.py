@@ -1,0 +1,54 @@
+"""Taking a run's HITs off the market once they are dealt with."""
+
+from __future__ import annotations
+
+import logging
+
+from groundswell.aws.collecting import Wave
+from groundswell.aws.runs import LabelingRun
+from groundswell.ledger.shards import read_items, release
+
+log = logging.getLogger(__name__)
+
+
+def clear_hits(run: LabelingRun) -> dict[str, int]:
+    """
+    Delete the HITs whose items have an outcome; release the items that the run did not publish.
+
+    Returns counts: ``deleted`` (gone now, by this or an earlier attempt), ``open`` (workers are still asked),
+    ``held`` (a worker holds the HIT; it is expired and can be deleted after the assignment's time).
+    """
+    wave = Wave(run, run.ledger.fold())
+    counts = {"deleted": 0, "open": 0, "held": 0}
+    for item in wave.state.hits:
+        if item not in wave.state.outcomes:
+            counts["open"] += 1
+        elif _delete(wave, item):
+            counts["deleted"] += 1
+        else:
+            counts["held"] += 1
+    published = wave.state.hits.keys()
+    release_unlabelled(run, [item for item in read_items(run.ledger) if item not in published])
+    return counts
+
+
+def release_unlabelled(run: LabelingRun, unpublished: list[str]) -> None:
+    """Let later runs have the items that this one never published or could not settle."""
+    labels = run.ledger.get_document("labelled.json") or {"unlabelled": []}
+    release(run.store, run.batch.name, run.run_id, {*unpublished, *labels["unlabelled"]})
+
+
+def _delete(wave: Wave, item: str) -> bool:
+    hit, mturk = wave.state.hits[item]["hit"], wave.run.mturk
+    result = mturk.delete_hit(hit)
+    if result == "held":
+        mturk.expire(hit)
+        result = mturk.delete_hit(hit)
+    if result == "unreviewed":
+        # Somebody answered after the item was settled: the answer counts, and is paid
+        wave.take_late(item)
+        result = mturk.delete_hit(hit)
+    if result in {"held", "unreviewed"}:
+        log.warning("HIT %s of item %r stays for now: %s", hit, item, result)
+        return False
+    return True

@@ -1,0 +1,176 @@
+"""Publishing HITs, collecting their answers, and deleting them."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import asdict
+from typing import TYPE_CHECKING, Any
+
+from airflow.providers.amazon.aws.operators.base_aws import AwsBaseOperator
+from airflow.providers.amazon.aws.utils.mixins import aws_template_fields
+from airflow.sdk import conf
+
+from groundswell.aws.clearing import clear_hits
+from groundswell.aws.collecting import Progress, Wave
+from groundswell.aws.exceptions import clear_errors, failed
+from groundswell.aws.hooks.mturk import MTurkHook
+from groundswell.aws.publishing import publish_shard
+from groundswell.aws.runs import LabelingRun
+from groundswell.aws.triggers.mturk import MTurkReviewableTrigger
+
+if TYPE_CHECKING:
+    from airflow.sdk import Context
+
+#: HITs dealt with between two writes to the ledger.
+CHUNK = 50
+
+
+class _BatchOperator(AwsBaseOperator[MTurkHook]):
+    """What the operators of a labelling run share: the batch file and the run id."""
+
+    aws_hook_class = MTurkHook
+    ui_color = "#bfe3d0"
+
+    def __init__(self, *, batch_path: str, run_id: str = "{{ run_id }}", **kwargs: Any) -> None:
+        super().__init__(**kwargs)
+        self.batch_path = batch_path
+        self.run_id = run_id
+
+    @property
+    def labeling_run(self) -> LabelingRun:
+        """The run that the task works on."""
+        return LabelingRun(self.batch_path, self.run_id)
+
+
+class MTurkPublishHitsOperator(_BatchOperator):
+    """
+    Create one HIT per item of a shard, exactly once under retry, crash and clear-and-rerun.
+
+    :param batch_path: The batch file. (templated)
+    :param shard: Number of the item shard that load_dataset wrote; map the operator over the shards.
+    :param run_id: The run. (templated)
+    :param aws_conn_id: The Airflow connection used for AWS credentials.
+    :param region_name: AWS region_name. If not specified then the default boto3 behaviour is used.
+    :param verify: Whether or not to verify SSL certificates.
+    :param botocore_config: Configuration dictionary (key-values) for botocore client.
+    """
+
+    template_fields: Sequence[str] = aws_template_fields("batch_path", "run_id", "shard")
+
+    def __init__(self, *, shard: int, **kwargs: Any) -> None:
+        super().__init__(**kwargs)
+        self.shard = shard
+
+    def execute(self, context: Context) -> dict[str, Any]:
+        """Publish; return ``{"hit_type", "hits", "added"}``."""
+        run = self.labeling_run
+        with clear_errors(connection=run.batch.connections.mturk):
+            published = publish_shard(run, int(self.shard))
+        self.log.info("shard %s: %d HITs, %d of them new", self.shard, published.hits, published.added)
+        return asdict(published)
+
+
+class MTurkCollectAndExtendOperator(_BatchOperator):
+    """
+    Collect answers wave by wave until every item is settled or given up.
+
+    On the worker it takes a wave of reviewable HITs: fetch, record, approve, decide, and ask one more worker
+    wherever the stopping rule says that the answer is not settled. Then it defers; the trigger only reads.
+    It can be killed or cleared at any point, and two copies of it may run at once.
+
+    :param batch_path: The batch file. (templated)
+    :param run_id: The run. (templated)
+    :param deferrable: Wait in the triggerer. Otherwise the task sleeps between waves on its worker.
+    :param aws_conn_id: The Airflow connection used for AWS credentials.
+    :param region_name: AWS region_name. If not specified then the default boto3 behaviour is used.
+    :param verify: Whether or not to verify SSL certificates.
+    :param botocore_config: Configuration dictionary (key-values) for botocore client.
+    """
+
+    template_fields: Sequence[str] = aws_template_fields("batch_path", "run_id")
+
+    def __init__(
+        self,
+        *,
+        deferrable: bool = conf.getboolean("operators", "default_deferrable", fallback=False),
+        **kwargs: Any,
+    ) -> None:
+        super().__init__(**kwargs)
+        self.deferrable = deferrable
+
+    def execute(self, context: Context) -> dict[str, Any]:
+        """Take waves; return the run's progress once nothing is open."""
+        run = self.labeling_run
+        with clear_errors(connection=run.batch.connections.mturk):
+            while True:
+                progress, foreign = self._take_what_is_there(run)
+                if progress.open == 0:
+                    return asdict(progress)
+                self._wait(run, progress, foreign)
+
+    def execute_complete(self, context: Context, event: dict[str, Any] | None = None) -> dict[str, Any]:
+        """Take the next wave."""
+        if event is None or event.get("status") != "success":
+            raise failed(event or {})
+        return self.execute(context)
+
+    def _take_what_is_there(self, run: LabelingRun) -> tuple[Progress, list[str]]:
+        """Take waves until one brings nothing new."""
+        wave = Wave(run, run.ledger.fold())
+        if not wave.state.open_items:
+            return self._report(run, wave), []
+        hit_type = next(iter(wave.state.hits.values()))["hit_type"]
+        news = True
+        while news:
+            reviewable = list(run.mturk.reviewable(hit_type))
+            chunks = (reviewable[start : start + CHUNK] for start in range(0, len(reviewable), CHUNK))
+            news = sum(wave.take(chunk) for chunk in chunks) > 0
+            self._report(run, wave)
+        return Progress.of(wave.state), sorted(wave.foreign)
+
+    def _report(self, run: LabelingRun, wave: Wave) -> Progress:
+        progress = Progress.of(wave.state)
+        self.log.info(progress.line(run.batch.spend.budget_cents))
+        run.ledger.put_document("progress.json", run.context() | asdict(progress))
+        return progress
+
+    def _wait(self, run: LabelingRun, progress: Progress, foreign: list[str]) -> None:
+        polling = run.batch.polling
+        trigger = MTurkReviewableTrigger(
+            hit_type_id=next(iter(run.ledger.fold("hits").hits.values()))["hit_type"],
+            minimum=min(polling.wave, progress.open),
+            max_wait=polling.max_wait_seconds,
+            poll_interval=polling.interval_seconds,
+            ignore=foreign,
+            aws_conn_id=self.aws_conn_id,
+            region_name=self.region_name,
+        )
+        if self.deferrable:
+            self.defer(trigger=trigger, method_name="execute_complete", timeout=polling.timeout)
+        trigger.wait_here()
+
+
+class MTurkDeleteHitsOperator(_BatchOperator):
+    """
+    Delete the HITs of a run that are dealt with; an idempotent clean-up.
+
+    HITs about which workers are still being asked are left: after a failure the collecting task can go on
+    with them, and they expire by themselves. Late answers are recorded and paid before their HIT goes.
+
+    :param batch_path: The batch file. (templated)
+    :param run_id: The run. (templated)
+    :param aws_conn_id: The Airflow connection used for AWS credentials.
+    :param region_name: AWS region_name. If not specified then the default boto3 behaviour is used.
+    :param verify: Whether or not to verify SSL certificates.
+    :param botocore_config: Configuration dictionary (key-values) for botocore client.
+    """
+
+    template_fields: Sequence[str] = aws_template_fields("batch_path", "run_id")
+
+    def execute(self, context: Context) -> dict[str, int]:
+        """Delete; return how many HITs were ``deleted`` (or gone already), ``open`` and ``held``."""
+        run = self.labeling_run
+        with clear_errors(connection=run.batch.connections.mturk):
+            cleared = clear_hits(run)
+        self.log.info("%(deleted)d HITs deleted, %(open)d still open, %(held)d held by workers", cleared)
+        return cleared

@@ -1,0 +1,47 @@
+"""plan_spend: what the run may cost, held against budget and balance before anything is published."""
+
+from __future__ import annotations
+
+import logging
+from dataclasses import asdict
+from typing import Any
+
+from groundswell.aws.runs import LabelingRun, now_text
+from groundswell.batches.planning import check_spend, plan_spend
+from groundswell.ledger.shards import read_index
+
+log = logging.getLogger(__name__)
+
+
+def plan(run: LabelingRun) -> dict[str, Any]:
+    """
+    Return the plan of the run: certain and worst-case cost in cents, and whether a person must approve it.
+
+    HITs that the run has published already (the task was cleared) are covered by the liability that the
+    workforce subtracts from the balance, so only the others are held against it.
+
+    :raises SpendError: where budget or balance is below the plan.
+    """
+    batch = run.batch
+    items = sum(entry["items"] for entry in read_index(run.ledger) or ())
+    whole = plan_spend(batch, items)
+    unpublished = plan_spend(batch, items - len(run.ledger.fold("hits").hits))
+    balance = run.mturk.available_cents()
+    check_spend(
+        whole, budget_cents=batch.spend.budget_cents, balance_cents=balance + _covered(whole, unpublished)
+    )
+    row = {
+        "at": now_text(),
+        **asdict(whole),
+        "budget_cents": batch.spend.budget_cents,
+        "balance_cents": balance,
+        "text": whole.describe(),
+        "approval": whole.worst_cents > batch.spend.approve_above_cents,
+    }
+    run.ledger.append("spend", [row])
+    log.info("%s; budget $%.2f, balance $%.2f", row["text"], batch.spend.budget_cents / 100, balance / 100)
+    return row
+
+
+def _covered(whole: Any, unpublished: Any) -> int:
+    return int(whole.certain_cents - unpublished.certain_cents)
