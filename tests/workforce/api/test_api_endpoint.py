@@ -30,7 +30,7 @@ def send(app: Starlette, method: str, path: str = "/", **request: Any) -> httpx.
 
 @pytest.fixture
 def call(market: Any, keys: StaticKeys, sign: Callable[..., dict[str, str]]) -> Call:
-    client = TestClient(api_app(cast("Market", market), keys), raise_server_exceptions=False)
+    app = api_app(cast("Market", market), keys)
 
     def post(operation: str, body: Any = None, **changes: Any) -> httpx.Response:
         content = body if isinstance(body, bytes) else json.dumps(body or {}).encode()
@@ -148,7 +148,7 @@ def test_accounts_are_told_apart_by_key(market: Any, call: Call) -> None:
 
 
 def test_unsigned_calls_reach_nothing(market: Any, keys: StaticKeys) -> None:
-    client = TestClient(api_app(cast("Market", market), keys))
+    app = api_app(cast("Market", market), keys)
     response = send(app, "POST", content=b"{}", headers={"X-Amz-Target": "x"})
     assert response.status_code == 400
     assert response.json()["__type"] == "MissingAuthenticationTokenException"
@@ -163,6 +163,6 @@ def test_bodies_have_a_limit(market: Any, call: Call) -> None:
 
 
 def test_only_post(market: Any, keys: StaticKeys) -> None:
-    client = TestClient(api_app(cast("Market", market), keys))
+    app = api_app(cast("Market", market), keys)
     assert send(app, "GET").status_code == 405
     assert send(app, "POST", "/other").status_code == 404
