@@ -5,3 +5,5 @@ imports neither Airflow nor boto3, and the layers above it (``aws``, ``ui``), wh
 """
 
 from __future__ import annotations
+
+__version__ = "0.1.0"

@@ -6,7 +6,7 @@ import logging
 
 from groundswell.aws.collecting import Wave
 from groundswell.aws.runs import LabelingRun
-from groundswell.ledger.shards import read_items, release
+from groundswell.ledger.shards import read_items, release, released
 
 log = logging.getLogger(__name__)
 
@@ -27,15 +27,11 @@ def clear_hits(run: LabelingRun) -> dict[str, int]:
             counts["deleted"] += 1
         else:
             counts["held"] += 1
-    published = wave.state.hits.keys()
-    release_unlabelled(run, [item for item in read_items(run.ledger) if item not in published])
+    if not released(run.store, run.batch.name, run.run_id):
+        # The run ended before consolidate could say what is left for later runs
+        unpublished = read_items(run.ledger).keys() - wave.state.hits.keys()
+        release(run.store, run.batch.name, run.run_id, unpublished)
     return counts
-
-
-def release_unlabelled(run: LabelingRun, unpublished: list[str]) -> None:
-    """Let later runs have the items that this one never published or could not settle."""
-    labels = run.ledger.get_document("labelled.json") or {"unlabelled": []}
-    release(run.store, run.batch.name, run.run_id, {*unpublished, *labels["unlabelled"]})
 
 
 def _delete(wave: Wave, item: str) -> bool:

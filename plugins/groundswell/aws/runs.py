@@ -65,8 +65,8 @@ class LabelingRun:
 
     @property
     def job_name(self) -> str:
-        """The name of the run's training job, model and endpoint configuration (at most 63 characters)."""
-        return f"{self.batch.name[:46].rstrip('-')}-{self.key}"
+        """A name for the run in SageMaker: 50 characters at most, so that suffixes fit its limit of 63."""
+        return f"{self.batch.name[:33].rstrip('-')}-{self.key}"
 
     def put_output(self, key: str, body: str) -> str:
         """Write a result under the batch's output URI; return its URI."""

@@ -68,6 +68,11 @@ def release(store: PartStore, batch: str, run_id: str, items: Iterable[str]) -> 
     store.put(_claim_key(batch, run_id, "released"), body)
 
 
+def released(store: PartStore, batch: str, run_id: str) -> bool:
+    """Return whether the run has said which of its items later runs may have."""
+    return store.get(_claim_key(batch, run_id, "released")) is not None
+
+
 def _claims(store: PartStore, batch: str) -> Iterator[tuple[str, str]]:
     prefix = f"{batch}/_claims/"
     for key in store.keys(prefix):

@@ -54,17 +54,15 @@ def _read(run: LabelingRun) -> list[Item]:
     batch.check_files()
     items = read_items(_text(run), name=dataset.path, format=dataset.format, key=dataset.key)
     columns = items[0].values.keys()
-    wanted = {
-        "task.image": [batch.task.image] if batch.task.image else [],
-        "output.features": batch.output.features,
-    }
-    for option, names in wanted.items():
-        for column in names:
-            if column not in columns:
-                raise DatasetError(
-                    f"{dataset.path}: has no column {column!r}, which {option} names in {batch.file.name}; "
-                    f"it has {', '.join(columns)}"
-                )
+    wanted = [("output.features", column) for column in batch.output.features]
+    if batch.task.image:
+        wanted.append(("task.image", batch.task.image))
+    for option, column in wanted:
+        if column not in columns:
+            raise DatasetError(
+                f"{dataset.path}: has no column {column!r}, which {option} names in {batch.file.name}; "
+                f"it has {', '.join(columns)}"
+            )
     if batch.output.label_attribute in columns:
         raise DatasetError(
             f"{dataset.path}: already has a column {batch.output.label_attribute!r}; "
@@ -90,7 +88,8 @@ def _bytes(run: LabelingRun, path: str) -> bytes:
     except ClientError as error:
         if error_code(error) in {"NoSuchKey", "404"}:
             raise DatasetError(
-                f"{run.batch.file.name}: dataset.path: there is no object {path}; upload it, or correct the path"
+                f"{run.batch.file.name}: dataset.path: there is no object {path}; "
+                "upload it, or correct the path"
             ) from error
         raise
     return bytes(response["Body"].read())

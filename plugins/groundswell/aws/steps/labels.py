@@ -12,7 +12,7 @@ from typing import Any
 
 from groundswell import __version__
 from groundswell.aws.pages import LABEL_FIELD
-from groundswell.aws.runs import LabelingRun, now_text
+from groundswell.aws.runs import LabelingRun, now_text, part_store
 from groundswell.errors import DatasetError
 from groundswell.ledger import RunState
 from groundswell.ledger.ledger import decode, encode
@@ -81,8 +81,9 @@ def _label_rows(
     ]
 
 
-def _assignments(state: RunState, item: str) -> list[str]:
-    return [row["assignment"] for row in state.answers_of(item)]
+def _cost(state: RunState, item: str) -> int:
+    paid = (state.payments.get(row["assignment"]) for row in state.answers_of(item))
+    return sum(payment["cents"] for payment in paid if payment)
 
 
 def _trace(row: Mapping[str, Any]) -> dict[str, Any]:
@@ -211,8 +212,6 @@ def image_uris(run: LabelingRun, rows: Sequence[Mapping[str, Any]]) -> dict[str,
 
 
 def _upload(run: LabelingRun, path: Path, key: str) -> str:
-    from groundswell.aws.runs import part_store
-
     store = part_store(run.batch.output.uri, run.s3)
     store.put(key, path.read_bytes())
     return store.uri(key)

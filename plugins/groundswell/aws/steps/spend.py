@@ -25,10 +25,12 @@ def plan(run: LabelingRun) -> dict[str, Any]:
     batch = run.batch
     items = sum(entry["items"] for entry in read_index(run.ledger) or ())
     whole = plan_spend(batch, items)
-    unpublished = plan_spend(batch, items - len(run.ledger.fold("hits").hits))
+    published = plan_spend(batch, len(run.ledger.fold("hits").hits))
     balance = run.mturk.available_cents()
     check_spend(
-        whole, budget_cents=batch.spend.budget_cents, balance_cents=balance + _covered(whole, unpublished)
+        whole,
+        budget_cents=batch.spend.budget_cents,
+        balance_cents=balance + published.certain_cents,
     )
     row = {
         "at": now_text(),
@@ -41,7 +43,3 @@ def plan(run: LabelingRun) -> dict[str, Any]:
     run.ledger.append("spend", [row])
     log.info("%s; budget $%.2f, balance $%.2f", row["text"], batch.spend.budget_cents / 100, balance / 100)
     return row
-
-
-def _covered(whole: Any, unpublished: Any) -> int:
-    return int(whole.certain_cents - unpublished.certain_cents)
