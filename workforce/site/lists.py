@@ -1,0 +1,84 @@
+"""The list of available work, and the worker's own record."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from math import ceil
+
+from starlette.requests import Request
+from starlette.responses import Response
+
+from workforce.market import HitListing
+from workforce.site.context import Site
+from workforce.site.sessions import Session
+
+_PER_PAGE = 20
+_BATCH = 100
+_MOST = 2000
+
+
+@dataclass(frozen=True)
+class HitGroup:
+    """HITs of one type, shown as one row; `first` is the one that is offered next."""
+
+    first: HitListing
+    count: int
+
+
+def hits(site: Site, request: Request, session: Session, worker_id: str) -> Response:
+    """Available HITs, grouped by HIT type."""
+    groups, complete = _groups(site, worker_id)
+    pages = max(ceil(len(groups) / _PER_PAGE), 1)
+    page = min(_page_number(request), pages)
+    return site.page(
+        request,
+        "hits.html",
+        session=session,
+        groups=groups[(page - 1) * _PER_PAGE : page * _PER_PAGE],
+        total=sum(group.count for group in groups),
+        complete=complete,
+        page=page,
+        pages=pages,
+        held=[(turn, site.workers.listing(turn.hit_id)) for turn in site.workers.held(worker_id)],
+    )
+
+
+def my_work(site: Site, request: Request, session: Session, worker_id: str) -> Response:
+    """What the worker has in hand, has submitted, and has earned."""
+    return site.page(
+        request,
+        "my_work.html",
+        session=session,
+        earnings=site.workers.earnings(worker_id),
+        held=[(turn, site.workers.listing(turn.hit_id)) for turn in site.workers.held(worker_id)],
+    )
+
+
+def next_of_type(site: Site, worker_id: str, hit_type_id: str) -> HitListing | None:
+    """Another HIT of a type that the worker may accept."""
+    offered = _available(site, worker_id)
+    return next((listing for listing in offered if listing.hit_type_id == hit_type_id), None)
+
+
+def _available(site: Site, worker_id: str) -> Iterator[HitListing]:
+    for offset in range(0, _MOST, _BATCH):
+        batch = site.workers.available(worker_id, limit=_BATCH, offset=offset)
+        yield from batch
+        if len(batch) < _BATCH:
+            return
+
+
+def _groups(site: Site, worker_id: str) -> tuple[list[HitGroup], bool]:
+    """Groups in the order of their first HIT, and whether all HITs were looked at."""
+    by_type: dict[str, list[HitListing]] = {}
+    seen = 0
+    for listing in _available(site, worker_id):
+        by_type.setdefault(listing.hit_type_id, []).append(listing)
+        seen += 1
+    return [HitGroup(members[0], len(members)) for members in by_type.values()], seen < _MOST
+
+
+def _page_number(request: Request) -> int:
+    text = request.query_params.get("page", "1")
+    return max(int(text), 1) if text.isdecimal() and len(text) < 7 else 1
