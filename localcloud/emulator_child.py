@@ -151,6 +151,8 @@ async def serve(listen_fd: int) -> None:
     ministack = importlib.import_module("ministack.app")
     config = importlib.import_module("hypercorn.config").Config()
     hypercorn = importlib.import_module("hypercorn.asyncio")
+    # it answers GET /health and PUT /health alike; the front has a /health, and here it is a bucket's name
+    ministack._HEALTH_PATHS = ("/_ministack/health",)
     config.bind = [f"fd://{listen_fd}"]
     config.keep_alive_timeout = (
         300  # longer than the front keeps a connection, so that it never meets a closed one
