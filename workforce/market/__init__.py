@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from workforce.market.errors import MarketError, NotImplementedYet, RequestError, ServiceFault
+from workforce.market.errors import MarketError, NotImplementedYet, Refused, RequestError, ServiceFault
 from workforce.market.market import Market
 from workforce.market.settings import MarketSettings
 from workforce.market.views import AssignmentView, Earnings, HitListing, Question, WorkerView
@@ -16,6 +16,7 @@ __all__ = [
     "MarketSettings",
     "NotImplementedYet",
     "Question",
+    "Refused",
     "RequestError",
     "ServiceFault",
     "WorkerView",

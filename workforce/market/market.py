@@ -3,17 +3,19 @@
 from __future__ import annotations
 
 from workforce.clock import Clock, SystemClock
+from workforce.market.audit import audit
+from workforce.market.calls import CallCounter
 from workforce.market.requester import RequesterService
 from workforce.market.settings import MarketSettings
+from workforce.market.timers import Timers
+from workforce.market.tokens import Tokens
+from workforce.market.unit import Context
 from workforce.market.workers import WorkerService
 from workforce.store import Store
 
 
 class Market:
-    """One market on one store; every public call is one transaction."""
-
-    requester: RequesterService
-    workers: WorkerService
+    """One market on one store; every public call is one transaction, and may be made from any thread."""
 
     def __init__(
         self, store: Store, settings: MarketSettings | None = None, clock: Clock | None = None
@@ -21,19 +23,33 @@ class Market:
         self.store = store
         self.settings = settings or MarketSettings()
         self.clock: Clock = clock or SystemClock()
+        self._context = Context(store, self.settings, self.clock)
+        self._timers = Timers(self._context)
+        self._calls = CallCounter(self._context)
+        self.requester = RequesterService(self._context, self._timers)
+        self.workers = WorkerService(self._context, self._timers)
 
     def run_timers(self) -> None:
-        """Do what is due: expiry, abandonment, auto-approval, disposal."""
-        raise NotImplementedError
+        """Do what is due: expiry, abandonment, automatic approval, disposal, forgetting of old tokens.
+
+        Every call does so too for what it could see; call this now and then so that a quiet server keeps up.
+        """
+        now_ms = self._context.now_ms()
+        self._timers.run(now_ms)
+        Tokens(self._context).purge(now_ms)
+        self._calls.flush()
 
     def count_call(self, account: str, operation: str) -> None:
         """Count one authenticated API request."""
-        raise NotImplementedError
+        self._calls.count(account, operation)
 
     def counts(self, account: str) -> dict[str, int]:
         """API requests per operation since the database was made."""
-        raise NotImplementedError
+        return self._calls.counts(account)
 
     def audit(self, account: str) -> list[str]:
-        """Recompute the account from its journal and HITs; one sentence per difference found."""
-        raise NotImplementedError
+        """Recompute the account from its journal, HITs and assignments; one sentence per difference found.
+
+        Raises RequestError for an unknown account.
+        """
+        return audit(self.store, account)

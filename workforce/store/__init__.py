@@ -3,5 +3,6 @@
 from __future__ import annotations
 
 from workforce.store.engine import Store
+from workforce.store.errors import StoreError
 
-__all__ = ["Store"]
+__all__ = ["Store", "StoreError"]
