@@ -228,7 +228,7 @@ class Installer:
                 create_venv(tools, with_pip=True)
             except SetupError:
                 raise SetupError(
-                    f"{sys.executable} cannot make virtual environments with pip; install what holds ensurepip "
+                    f"{sys.executable} cannot make virtual environments with pip; install ensurepip "
                     f"(Debian, Ubuntu: python{python_version()}-venv), or name another: make PYTHON=..."
                 ) from None
         bootstrap = [str(python), "-m", "pip", "install", "--quiet", "--disable-pip-version-check"]

@@ -1,0 +1,92 @@
+# Groundswell: everything that people run. `make` alone lists it.
+# Needs Python 3.11 to 3.13 and make, nothing else; PYTHON=/path/to/python chooses another Python.
+
+SHELL := /bin/sh
+.DEFAULT_GOAL := help
+.DELETE_ON_ERROR:
+MAKEFLAGS += --no-print-directory
+
+BIN := .venv/bin
+PY := $(BIN)/python
+# Given on the command line or in the environment, and passed on to what is started
+export AIRFLOW_PORT CLOUD_PORT PYTHON
+CROWD ?=
+UV_COMPILE := .venv-tools/bin/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes \
+	--no-emit-index-url --exclude-newer 2026-11-21
+
+.PHONY: help
+help: ## List the commands
+	@echo 'Usage: make COMMAND [NAME=value]'
+	@echo
+	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  \1|\2/p' $(firstword $(MAKEFILE_LIST)) \
+		| while IFS='|' read -r name text; do printf '%-15s %s\n' "$$name" "$$text"; done
+	@echo
+	@echo 'Names: AIRFLOW_PORT (8080), CLOUD_PORT (4566), CROWD (file of simulated workers), PYTHON'
+
+.PHONY: setup
+setup: ## Create the environments from the locks (every other command does it by itself)
+	@sh tools/setup.sh
+
+# --- run it ---------------------------------------------------------------------------------------
+
+.PHONY: demo
+demo: setup ## Run the example from dataset to deployed model and show the result
+	@$(PY) -m tools.demo $(if $(CROWD),--crowd '$(CROWD)')
+
+.PHONY: up
+up: setup ## Start the local cloud and Airflow and wait until they are ready
+	@$(PY) -m tools.stack up $(if $(CROWD),--crowd '$(CROWD)')
+
+.PHONY: down
+down: ## Stop everything that `up` or `demo` started; the state stays
+	@if [ -x $(PY) ]; then $(PY) -m tools.stack down; else echo 'nothing runs'; fi
+
+.PHONY: status
+status: setup ## Say what runs and how to open it
+	@$(PY) -m tools.stack status
+
+.PHONY: clean-state
+clean-state: down ## Remove the state of the local stack: Airflow's database, objects, workforce, logs
+	rm -rf .groundswell
+
+# --- check it -------------------------------------------------------------------------------------
+
+PYTEST := $(PY) -m pytest
+
+.PHONY: test
+test: setup ## Run all tests, the fast ones first (options: T='-k name')
+	$(PYTEST) -m 'not contract and not dag and not airflow and not browser' $(T)
+	$(PYTEST) -m 'contract and not airflow and not browser' $(T)
+	$(PYTEST) -m 'dag and not contract and not airflow and not browser' $(T)
+	$(PYTEST) -m 'airflow and not browser' $(T)
+	$(PYTEST) -m 'browser' $(T)
+
+.PHONY: test-fast
+test-fast: setup ## Run the tests that start no servers (options: T='-k name')
+	$(PYTEST) -q -m 'not contract and not dag and not airflow and not browser' $(T)
+
+.PHONY: lint
+lint: setup ## Check style and types
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+
+.PHONY: bench
+bench: setup ## Count the API calls that a labelled item costs, ours against a polling script
+	@if [ -f benchmarks/__main__.py ]; then $(PY) -m benchmarks; \
+		else echo 'make bench: there is no benchmark yet (benchmarks/__main__.py)' >&2; exit 1; fi
+
+# --- maintain it ----------------------------------------------------------------------------------
+
+.PHONY: format
+format: setup ## Format the code and apply the safe fixes
+	$(BIN)/ruff check --fix .
+	$(BIN)/ruff format .
+
+.PHONY: lock
+lock: setup ## Compile the locks anew from requirements*.in
+	$(UV_COMPILE) requirements-bootstrap.in -o requirements-bootstrap.txt
+	$(UV_COMPILE) requirements.in -o requirements.txt
+	$(UV_COMPILE) -c requirements.txt requirements-dev.in -o requirements-dev.txt
+	$(UV_COMPILE) requirements-emulator.in -o requirements-emulator.txt
+	$(UV_COMPILE) requirements-training.in -o requirements-training.txt

@@ -1,0 +1,65 @@
+"""The closing summary of the demo, from the run's own summary document."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+from tools.demo.progress import dollars
+
+FLOWER = [6.4, 3.2, 4.5, 1.5]
+
+
+def lines(summary: Mapping[str, Any], *, right: int, judged: int) -> Iterator[str]:
+    """The summary, line by line; what the run did not reach shows a dash."""
+    model = summary.get("model") or {}
+    yield _row("items", _items(summary))
+    yield _row("answers", f"{summary['answers']}, {summary['extended']} items needed more workers")
+    if summary.get("quarantined"):
+        yield _row("set aside", f"{summary['quarantined']} unreadable answers (paid, asked again)")
+    yield _row("spend", _spend(summary))
+    yield _row("label accuracy", _share(right, judged) + " (against the known species)")
+    yield _row("model accuracy", f"{_percent(model.get('accuracy'))} (on the held-out test file)")
+    yield _row("prediction", f"{_prediction(model.get('prediction'))} for {FLOWER}")
+    yield ""
+    for name, key in (("labels", "labels_uri"), ("train", "train_uri"), ("test", "test_uri")):
+        yield _row(name, summary.get(key) or "-")
+    yield _row("manifest", summary.get("manifest_uri") or "-")
+    yield _row("model", model.get("artifacts_uri") or "-")
+    yield ""
+    cleaned = summary.get("cleaned") or ["-"]
+    yield _row("cleaned up", cleaned[0])
+    for more in cleaned[1:]:
+        yield _row("", more)
+
+
+def _row(name: str, text: object) -> str:
+    return f"  {name:<15} {text}".rstrip()
+
+
+def _items(summary: Mapping[str, Any]) -> str:
+    text = f"{summary['items']}, {summary['settled']} settled"
+    return f"{text}, {summary['given_up']} given up" if summary.get("given_up") else text
+
+
+def _spend(summary: Mapping[str, Any]) -> str:
+    plan = summary.get("plan") or {}
+    return (
+        f"{dollars(summary['spent_cents'])}; planned {dollars(plan.get('certain_cents'))}, "
+        f"at most {dollars(plan.get('worst_cents'))}, budget {dollars(plan.get('budget_cents'))}"
+    )
+
+
+def _share(right: int, judged: int) -> str:
+    return f"{100 * right / judged:.1f} % ({right} of {judged})" if judged else "-"
+
+
+def _percent(value: object) -> str:
+    return f"{100 * value:.1f} %" if isinstance(value, int | float) else "-"
+
+
+def _prediction(value: object) -> str:
+    """One prediction, or the first of a list."""
+    if isinstance(value, list):
+        value = value[0] if value else None
+    return "-" if value is None else str(value)
