@@ -13,6 +13,7 @@ from starlette.routing import BaseRoute, Mount, Route
 from workforce.api.asgi import api_endpoint
 from workforce.api.sigv4 import KeyRing
 from workforce.market import Market
+from workforce.site.asgi import site_app
 
 logger = logging.getLogger(__name__)
 
@@ -42,14 +43,6 @@ def create_app(
         Route("/", api_endpoint(market, keys), methods=["POST"]),
         Route("/", to_worker_site, methods=["GET"]),
         Route("/health", health, methods=["GET"]),
-        *_site_routes(market, site_secret, public_url),
+        Mount("/", site_app(market, secret=site_secret, public_url=public_url)),
     ]
     return Starlette(routes=routes)
-
-
-def _site_routes(market: Market, secret: str, public_url: str | None) -> list[BaseRoute]:
-    try:
-        from workforce.site.asgi import site_app
-    except ImportError:
-        return []
-    return [Mount("/", site_app(market, secret=secret, public_url=public_url))]

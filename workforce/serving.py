@@ -58,7 +58,10 @@ def serve(options: ServeOptions) -> None:
             DEFAULT_ACCOUNT, name="Requester", opening_cents=options.opening_cents, mode=options.mode
         )
         secret = os.environ.get(SITE_SECRET_VARIABLE) or store.secret.hex()
-        app = create_app(market, keys, site_secret=secret, public_url=options.public_url)
+        try:
+            app = create_app(market, keys, site_secret=secret, public_url=options.public_url)
+        except ValueError as error:
+            raise StartProblem(f"--public-url: {error}") from error
         config = uvicorn.Config(
             app, log_level="warning", access_log=False, timeout_graceful_shutdown=_STOP_SECONDS
         )

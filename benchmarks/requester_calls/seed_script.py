@@ -117,7 +117,7 @@ def write_csv(path, flowers, labels):
 
 
 def main():
-    with open(sys.argv[1], newline="") as file:
+    with Path(sys.argv[1]).open(newline="") as file:
         flowers = list(csv.DictReader(file))
     output = Path(sys.argv[2])
     mturk = boto3.client("mturk", region_name="us-east-1", endpoint_url=ENDPOINT)
