@@ -1,0 +1,90 @@
+"""The two HTTP interfaces of SageMaker: AWS JSON 1.1 at ``/``, and invocations."""
+
+from __future__ import annotations
+
+import logging
+from datetime import UTC, datetime
+
+from starlette.applications import Starlette
+from starlette.concurrency import run_in_threadpool
+from starlette.requests import Request
+from starlette.responses import Response
+from starlette.routing import Route
+
+from localcloud.sagemaker.arns import Caller
+from localcloud.sagemaker.errors import ApiError
+from localcloud.sagemaker.invocations import Invoker, runtime_error
+from localcloud.sagemaker.service import SageMaker
+from workforce.api.errors import json_error
+from workforce.api.service_model import ServiceModel, ValidationFailed
+from workforce.api.sigv4 import KeyRing, SignatureProblem, verify
+
+__all__ = ["SageMaker", "sagemaker_app"]
+
+logger = logging.getLogger(__name__)
+
+SIGNING_NAME = "sagemaker"
+
+
+def sagemaker_app(service: SageMaker, keys: KeyRing) -> Starlette:
+    """Return the application for ``POST /`` and ``POST /endpoints/{name}/invocations``.
+
+    ``service`` must be started and stopped by the caller.
+    """
+    model = ServiceModel("sagemaker")
+    invoker = Invoker(service)
+
+    async def control(request: Request) -> Response:
+        body = await request.body()
+        try:
+            caller = _caller(request, body, keys)
+        except SignatureProblem as problem:
+            return json_error(problem.code, problem.message, problem.status)
+        return await run_in_threadpool(
+            _answer, service, model, request.headers.get("x-amz-target", ""), body, caller
+        )
+
+    async def invocation(request: Request) -> Response:
+        body = await request.body()
+        try:
+            caller = _caller(request, body, keys)
+        except SignatureProblem as problem:
+            return runtime_error(problem.code, problem.message, problem.status)
+        return await invoker.invoke(request.path_params["name"], request.headers, body, caller)
+
+    return Starlette(
+        routes=[
+            Route("/", control, methods=["POST"]),
+            Route("/endpoints/{name}/invocations", invocation, methods=["POST"]),
+        ]
+    )
+
+
+def _caller(request: Request, body: bytes, keys: KeyRing) -> Caller:
+    path = request.scope.get("raw_path") or request.url.path.encode()
+    identity = verify(
+        method=request.method,
+        path=path.decode("ascii"),
+        query=request.url.query,
+        headers=dict(request.headers),
+        body=body,
+        keys=keys,
+        services=(SIGNING_NAME,),
+        now=datetime.now(UTC),
+    )
+    return Caller(identity.account, identity.region)
+
+
+def _answer(service: SageMaker, model: ServiceModel, target: str, body: bytes, caller: Caller) -> Response:
+    try:
+        operation = model.operation_of(target)
+        result = service.call(operation, model.parse(operation, body), caller)
+        return Response(model.serialise(operation, result), media_type=model.content_type)
+    except ValidationFailed as error:
+        return json_error(error.code, error.message)
+    except ApiError as error:
+        return json_error(error.code, error.message, error.status)
+    except Exception:
+        logger.exception("%s", target)
+        # 500 is what SDKs try again; the reason is in our log, not for the caller
+        return json_error("InternalFailure", "Internal error of the local SageMaker; its log says more.", 500)

@@ -1,0 +1,3 @@
+"""Training jobs: requests, the container contract, and the processes that train."""
+
+from __future__ import annotations
