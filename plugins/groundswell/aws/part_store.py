@@ -2,20 +2,32 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable
+from functools import wraps
 from typing import Any
 from urllib.parse import urlsplit
 
 from airflow.providers.amazon.aws.hooks.s3 import S3Hook
 from botocore.exceptions import ClientError
 
-from groundswell.aws.exceptions import error_code
+from groundswell.aws.exceptions import clear_errors, error_code
 from groundswell.errors import LedgerError
 
 _EXISTS = frozenset({"PreconditionFailed", "412"})
 #: Another writer of the same key is at work: S3 asks to try again.
 _CONFLICT = frozenset({"ConditionalRequestConflict", "409"})
 _ATTEMPTS = 5
+
+
+def _explained(method: Callable[..., Any]) -> Callable[..., Any]:
+    """Let errors of S3 name S3's connection, whatever connection the task mainly talks through."""
+
+    @wraps(method)
+    def call(self: S3PartStore, *args: Any) -> Any:
+        with clear_errors(connection=self.connection):
+            return method(self, *args)
+
+    return call
 
 
 class S3PartStore:
@@ -35,11 +47,13 @@ class S3PartStore:
         self.bucket = parts.netloc
         self.prefix = f"{parts.path.strip('/')}/" if parts.path.strip("/") else ""
         self._hook = hook
+        self.connection = str(hook.aws_conn_id)
 
     @property
     def _client(self) -> Any:
         return self._hook.get_conn()
 
+    @_explained
     def put_if_absent(self, key: str, body: bytes) -> bool:
         """Write unless the key exists; see :class:`groundswell.ledger.PartStore`."""
         for attempt in range(1, _ATTEMPTS + 1):
@@ -54,10 +68,12 @@ class S3PartStore:
                 return True
         raise AssertionError("unreachable")
 
+    @_explained
     def put(self, key: str, body: bytes) -> None:
         """Write or replace; see :class:`groundswell.ledger.PartStore`."""
         self._client.put_object(Bucket=self.bucket, Key=self.prefix + key, Body=body)
 
+    @_explained
     def get(self, key: str) -> bytes | None:
         """Read; see :class:`groundswell.ledger.PartStore`."""
         try:
@@ -68,14 +84,15 @@ class S3PartStore:
             raise
         return bytes(response["Body"].read())
 
-    def keys(self, prefix: str) -> Iterator[str]:
+    @_explained
+    def keys(self, prefix: str) -> list[str]:
         """List; see :class:`groundswell.ledger.PartStore`."""
         pages = self._client.get_paginator("list_objects_v2").paginate(
             Bucket=self.bucket, Prefix=self.prefix + prefix
         )
-        for page in pages:
-            for entry in page.get("Contents", ()):
-                yield entry["Key"].removeprefix(self.prefix)
+        return [
+            entry["Key"].removeprefix(self.prefix) for page in pages for entry in page.get("Contents", ())
+        ]
 
     def uri(self, key: str) -> str:
         """Return ``s3://bucket/…``; see :class:`groundswell.ledger.PartStore`."""

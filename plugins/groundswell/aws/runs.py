@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import cached_property
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 from airflow.providers.amazon.aws.hooks.s3 import S3Hook
 
+from groundswell.aws.exceptions import clear_errors
 from groundswell.aws.hooks.mturk import MTurkHook
 from groundswell.aws.part_store import S3PartStore
 from groundswell.batches.model import Batch
@@ -75,6 +78,20 @@ class LabelingRun:
     def context(self) -> dict[str, Any]:
         """What goes into progress and summary documents to say which run this is."""
         return {"batch": self.batch.name, "run_id": self.run_id, "updated": now_text()}
+
+
+@contextmanager
+def open_run(batch_path: str, run_id: str, service: Literal["aws", "mturk"] = "aws") -> Iterator[LabelingRun]:
+    """
+    Open a run for a task, and turn what goes wrong inside into one message with the fix.
+
+    :param service: whose connection the task mainly talks through; its id is named in messages.
+    """
+    run = LabelingRun(batch_path, run_id)
+    with clear_errors(connection=service):
+        connection = getattr(run.batch.connections, service)
+    with clear_errors(connection=connection):
+        yield run
 
 
 def part_store(uri: str, s3: S3Hook) -> PartStore:

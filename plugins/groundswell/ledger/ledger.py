@@ -78,7 +78,12 @@ class Ledger:
         """Return the state of the run as its parts (of these kinds) tell it."""
         state = RunState()
         for kind, row in self.rows(*kinds):
-            state.add(kind, row)
+            try:
+                state.add(kind, row)
+            except KeyError as error:
+                raise LedgerError(
+                    f"{self.prefix}: a part of kind {kind} lacks {error}; restore it from a backup or version"
+                ) from error
         return state
 
     def put_document(self, name: str, document: Mapping[str, Any]) -> str:

@@ -63,9 +63,8 @@ class RunState:
 
     def _add_hits(self, row: Mapping[str, Any]) -> None:
         item = row["item"]
-        known = self.hits.get(item)
-        if known is None or row["hit"] < known["hit"]:
-            self.hits[item] = dict(row)
+        known = self.hits.get(item, row)
+        self.hits[item] = dict(min(row, known, key=lambda each: each["hit"]))
         self._grow(item, row["seats"], row["expires"])
 
     def _add_answers(self, row: Mapping[str, Any]) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Protocol
 
@@ -23,8 +23,8 @@ class PartStore(Protocol):
     def get(self, key: str) -> bytes | None:
         """Return the body of ``key``, or None where it does not exist."""
 
-    def keys(self, prefix: str) -> Iterator[str]:
-        """Yield the keys that start with ``prefix``, in lexical order."""
+    def keys(self, prefix: str) -> Iterable[str]:
+        """Return the keys that start with ``prefix``, in lexical order."""
 
     def uri(self, key: str) -> str:
         """Return the address of ``key`` for people and for other programs."""

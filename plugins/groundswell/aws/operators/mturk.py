@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from contextlib import AbstractContextManager
 from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
@@ -12,10 +13,10 @@ from airflow.sdk import conf
 
 from groundswell.aws.clearing import clear_hits
 from groundswell.aws.collecting import Progress, Wave
-from groundswell.aws.exceptions import clear_errors, failed
+from groundswell.aws.exceptions import failed
 from groundswell.aws.hooks.mturk import MTurkHook
 from groundswell.aws.publishing import publish_shard
-from groundswell.aws.runs import LabelingRun
+from groundswell.aws.runs import LabelingRun, open_run
 from groundswell.aws.triggers.mturk import MTurkReviewableTrigger
 
 if TYPE_CHECKING:
@@ -36,10 +37,8 @@ class _BatchOperator(AwsBaseOperator[MTurkHook]):
         self.batch_path = batch_path
         self.run_id = run_id
 
-    @property
-    def labeling_run(self) -> LabelingRun:
-        """The run that the task works on."""
-        return LabelingRun(self.batch_path, self.run_id)
+    def _open(self) -> AbstractContextManager[LabelingRun]:
+        return open_run(self.batch_path, self.run_id, "mturk")
 
 
 class MTurkPublishHitsOperator(_BatchOperator):
@@ -63,8 +62,7 @@ class MTurkPublishHitsOperator(_BatchOperator):
 
     def execute(self, context: Context) -> dict[str, Any]:
         """Publish; return ``{"hit_type", "hits", "added"}``."""
-        run = self.labeling_run
-        with clear_errors(connection=run.batch.connections.mturk):
+        with self._open() as run:
             published = publish_shard(run, int(self.shard))
         self.log.info("shard %s: %d HITs, %d of them new", self.shard, published.hits, published.added)
         return asdict(published)
@@ -100,8 +98,7 @@ class MTurkCollectAndExtendOperator(_BatchOperator):
 
     def execute(self, context: Context) -> dict[str, Any]:
         """Take waves; return the run's progress once nothing is open."""
-        run = self.labeling_run
-        with clear_errors(connection=run.batch.connections.mturk):
+        with self._open() as run:
             while True:
                 progress, foreign = self._take_what_is_there(run)
                 if progress.open == 0:
@@ -169,8 +166,7 @@ class MTurkDeleteHitsOperator(_BatchOperator):
 
     def execute(self, context: Context) -> dict[str, int]:
         """Delete; return how many HITs were ``deleted`` (or gone already), ``open`` and ``held``."""
-        run = self.labeling_run
-        with clear_errors(connection=run.batch.connections.mturk):
+        with self._open() as run:
             cleared = clear_hits(run)
         self.log.info("%(deleted)d HITs deleted, %(open)d still open, %(held)d held by workers", cleared)
         return cleared

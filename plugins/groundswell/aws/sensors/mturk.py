@@ -11,9 +11,9 @@ from airflow.providers.amazon.aws.sensors.base_aws import AwsBaseSensor
 from airflow.providers.amazon.aws.utils.mixins import aws_template_fields
 from airflow.sdk import conf
 
-from groundswell.aws.exceptions import clear_errors, failed
+from groundswell.aws.exceptions import failed
 from groundswell.aws.hooks.mturk import MTurkHook
-from groundswell.aws.runs import LabelingRun
+from groundswell.aws.runs import open_run
 from groundswell.aws.triggers.mturk import MTurkReviewableTrigger
 
 if TYPE_CHECKING:
@@ -60,8 +60,7 @@ class MTurkReviewableSensor(AwsBaseSensor[MTurkHook]):
 
     def poke(self, context: Context) -> bool:
         """Return whether the first wave is there, or nothing is left to wait for."""
-        run = LabelingRun(self.batch_path, self.run_id)
-        with clear_errors(connection=run.batch.connections.mturk):
+        with open_run(self.batch_path, self.run_id, "mturk") as run:
             state = run.ledger.fold("hits", "outcomes")
             minimum = min(run.batch.polling.first_wave, len(state.open_items))
             if minimum == 0:
@@ -75,19 +74,22 @@ class MTurkReviewableSensor(AwsBaseSensor[MTurkHook]):
         if not self.deferrable:
             super().execute(context)
         elif not self.poke(context):
-            run = LabelingRun(self.batch_path, self.run_id)
-            state = run.ledger.fold("hits", "outcomes")
             self.defer(
-                trigger=MTurkReviewableTrigger(
-                    hit_type_id=_hit_type(state.hits),
-                    minimum=min(run.batch.polling.first_wave, len(state.open_items)),
-                    max_wait=run.batch.polling.max_wait_seconds,
-                    poll_interval=run.batch.polling.interval_seconds,
-                    aws_conn_id=self.aws_conn_id,
-                    region_name=self.region_name,
-                ),
+                trigger=self._trigger(),
                 method_name="execute_complete",
                 timeout=timedelta(seconds=self.timeout),
+            )
+
+    def _trigger(self) -> MTurkReviewableTrigger:
+        with open_run(self.batch_path, self.run_id, "mturk") as run:
+            state = run.ledger.fold("hits", "outcomes")
+            return MTurkReviewableTrigger(
+                hit_type_id=_hit_type(state.hits),
+                minimum=min(run.batch.polling.first_wave, len(state.open_items)),
+                max_wait=run.batch.polling.max_wait_seconds,
+                poll_interval=run.batch.polling.interval_seconds,
+                aws_conn_id=self.aws_conn_id,
+                region_name=self.region_name,
             )
 
     def execute_complete(self, context: Context, event: dict[str, Any] | None = None) -> None:

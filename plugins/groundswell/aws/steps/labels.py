@@ -70,9 +70,7 @@ def _label_rows(
             "n_answers": int(consensus.n_answers[position]),
             "answers": [_trace(row) for row in state.answers_of(item)],
             "outcome": state.outcomes.get(item, "open"),
-            "cents": sum(
-                state.payments[a]["cents"] for a in _assignments(state, item) if a in state.payments
-            ),
+            "cents": _cost(state, item),
             "values": dict(items[item]),
             **common,
         }

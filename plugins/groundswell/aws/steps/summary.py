@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Mapping
+from collections.abc import Callable
 from typing import Any
 
 from groundswell.aws.collecting import Progress
@@ -11,25 +11,20 @@ from groundswell.aws.runs import LabelingRun
 
 log = logging.getLogger(__name__)
 
+_CLEANING = ("delete_hits", "delete_endpoint", "delete_endpoint_config", "delete_model", "delete_logs")
 
-def summarise(
-    run: LabelingRun,
-    *,
-    labels: Mapping[str, Any] | None,
-    dataset: Mapping[str, Any] | None,
-    training: Mapping[str, Any] | None,
-    evaluation: Mapping[str, Any] | None,
-    cleaned: Mapping[str, Any],
-) -> dict[str, Any]:
+
+def summarise(run: LabelingRun, result_of: Callable[[str], Any]) -> dict[str, Any]:
     """
     Write ``summary.json`` beside the ledger of the run, and return it.
 
-    :param labels: what consolidate returned; None where it was not reached. So for the others.
-    :param cleaned: what the clean-up tasks returned, by task.
+    :param result_of: returns what a task returned, by task id; None where it did not run.
     """
     state = run.ledger.fold()
     progress = Progress.of(state)
     plan = state.plan or {}
+    labels, dataset = result_of("consolidate") or {}, result_of("write_dataset") or {}
+    training, evaluation = result_of("train") or {}, result_of("evaluate") or {}
     document = {
         **run.context(),
         "items": progress.items,
@@ -40,18 +35,23 @@ def summarise(
         "quarantined": progress.quarantined,
         "plan": {key: plan.get(key) for key in ("certain_cents", "worst_cents", "budget_cents")},
         "spent_cents": progress.spent_cents,
-        "labels_uri": (labels or {}).get("labels_uri"),
-        "train_uri": (dataset or {}).get("train_uri"),
-        "test_uri": (dataset or {}).get("test_uri"),
-        "manifest_uri": (dataset or {}).get("manifest_uri"),
+        "labels_uri": labels.get("labels_uri"),
+        "train_uri": dataset.get("train_uri"),
+        "test_uri": dataset.get("test_uri"),
+        "manifest_uri": dataset.get("manifest_uri"),
         "model": {
-            "training_job": (training or {}).get("training_job_name"),
-            "artifacts_uri": (training or {}).get("model_artifacts"),
-            "accuracy": (evaluation or {}).get("accuracy"),
-            "prediction": (evaluation or {}).get("predictions"),
+            "training_job": training.get("training_job_name"),
+            "artifacts_uri": training.get("model_artifacts"),
+            "accuracy": evaluation.get("accuracy"),
+            "prediction": evaluation.get("predictions"),
         },
-        "cleaned": [f"{task}: {result}" for task, result in cleaned.items() if result],
+        "cleaned": _cleaned(result_of),
     }
     uri = run.ledger.put_document("summary.json", document)
     log.info("%s; summary at %s", progress.line(run.batch.spend.budget_cents), uri)
     return document
+
+
+def _cleaned(result_of: Callable[[str], Any]) -> list[str]:
+    results = {task: result_of(f"clean_up.{task}") for task in _CLEANING}
+    return [f"{task.removeprefix('delete_')}: {result}" for task, result in results.items() if result]

@@ -26,7 +26,7 @@ class MTurkReviewableTrigger(BaseTrigger):
 
     :param hit_type_id: the HIT type of the run.
     :param minimum: fire as soon as this many HITs are reviewable.
-    :param max_wait: fire this many seconds after the first of fewer HITs was seen. None: wait for the minimum.
+    :param max_wait: fire this many seconds after the first of fewer HITs was seen. None: never.
     :param poll_interval: seconds between two polls.
     :param ignore: HITs of the same type that are none of the run's.
     :param aws_conn_id: the Airflow connection of the workforce.
