@@ -23,9 +23,8 @@ HIT = {"item": "a", "hit": "H1", "hit_type": "T", "seats": 2, "expires": "2026-0
 LATER = "2026-01-01T08:00:00+00:00"
 
 
-def answer(
-    assignment: str, label: str | None, submitted: str = "2026-01-01T01:00:00+00:00"
-) -> dict[str, Any]:
+def answer(assignment: str, label: str | None, hour: int = 1) -> dict[str, Any]:
+    submitted = f"2026-01-01T0{hour}:00:00+00:00"
     return {"assignment": assignment, "item": "a", "worker": "A1", "submitted": submitted, "label": label}
 
 
