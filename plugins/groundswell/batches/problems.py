@@ -110,6 +110,7 @@ def _not(words: str) -> Callable[[ErrorDetails], str]:
 _WORDS: dict[str, Callable[[ErrorDetails], str]] = {
     "string_type": _not_text,
     "string_too_long": _too_many,
+    "too_long": _too_many,
     "literal_error": _one_of,
     "greater_than_equal": _limit("below", "ge"),
     "less_than_equal": _limit("above", "le"),
