@@ -63,8 +63,12 @@ def _unknown(used: str, known: Iterable[str], image: bool) -> str:
     if used == "image" and not image:
         return "the batch has no images; set task.image to the column that names them"
     kind = "the dataset has no such column" if used.startswith("item.") else "there is no such value"
-    close = difflib.get_close_matches(used, known, n=1)
-    return f"{kind}; did you mean {close[0]}?" if close else f"{kind}; use one of {', '.join(sorted(known))}"
+    section, _, name = used.rpartition(".")
+    siblings = sorted(other for other in known if other.rpartition(".")[0] == section)
+    close = difflib.get_close_matches(name, [other.rpartition(".")[2] for other in siblings], n=1)
+    if close:
+        return f"{kind}; did you mean {f'{section}.' if section else ''}{close[0]}?"
+    return f"{kind}; use one of {', '.join(siblings)}"
 
 
 def _check_form(template: Path, page: Outline) -> Form:
