@@ -31,6 +31,7 @@ class AccountService:
             raise MarketError(f"account {account_id}: the opening balance must not be negative")
         with self._context.store.write() as connection:
             now_ms = self._context.now_ms()
+            # RETURNING, because the row count of an INSERT is not known with every driver
             made = connection.execute(
                 self._context.store.insert(accounts)
                 .values(
@@ -42,8 +43,9 @@ class AccountService:
                     created_ms=now_ms,
                 )
                 .on_conflict_do_nothing()
-            ).rowcount
-            if made:
+                .returning(accounts.c.account_id)
+            ).first()
+            if made is not None:
                 connection.execute(
                     insert(journal).values(
                         account_id=account_id, at_ms=now_ms, kind="opening", cents=opening_cents

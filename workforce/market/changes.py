@@ -23,6 +23,7 @@ from workforce.market.hit import DISPOSED, REVIEWABLE, REVIEWING, Hit
 from workforce.market.money import MANY_ASSIGNMENTS
 from workforce.market.records import REJECTED, SUBMITTED, Assignment, find_hit, lock_assignment, save_hit
 from workforce.market.review import approve, reject
+from workforce.market.timers import Timers
 from workforce.market.tokens import Tokens
 from workforce.market.unit import Context, Unit
 from workforce.store.tables import accounts
@@ -34,9 +35,10 @@ _ANY_LIVE = "Assignable, Unassignable, Reviewable, Reviewing"
 class Changes:
     """The operations that change a HIT or an assignment."""
 
-    def __init__(self, context: Context, tokens: Tokens) -> None:
+    def __init__(self, context: Context, tokens: Tokens, timers: Timers) -> None:
         self._context = context
         self._tokens = tokens
+        self._timers = timers
 
     def extend(self, account: str, params: Mapping[str, Any], now_ms: int) -> dict[str, Any]:
         """CreateAdditionalAssignmentsForHIT: more seats; the expiration stays as it is."""
@@ -72,6 +74,7 @@ class Changes:
                 _check_later(hit, expire_ms, now_ms)
                 hit.prolong(expire_ms)
             save_hit(unit, self._context.settings, hit)
+        self._timers.wake()
         return {}
 
     def review_status(self, account: str, params: Mapping[str, Any], now_ms: int) -> dict[str, Any]:

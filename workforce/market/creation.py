@@ -19,14 +19,18 @@ from workforce.market.money import fee_cents
 from workforce.market.qualifications import normalise
 from workforce.market.question import parse_question
 from workforce.market.records import state_of
-from workforce.market.shapes import hit_shape
+from workforce.market.shapes import SHOWN_COLUMNS, Shown, shape_of
 from workforce.market.tokens import Tokens
 from workforce.market.unit import Context, Unit
 from workforce.store.tables import hit_types, hits, questions
 from workforce.store.times import SECOND_MS, whole_second_ms
 
 _TYPE = select(
-    hit_types.c.hit_type_id, hit_types.c.reward_cents, hit_types.c.duration_s, hit_types.c.auto_approval_s
+    hit_types.c.hit_type_id,
+    hit_types.c.reward_cents,
+    hit_types.c.duration_s,
+    hit_types.c.auto_approval_s,
+    *SHOWN_COLUMNS,
 )
 _TYPE_BY_ID = _TYPE.where(
     hit_types.c.hit_type_id == bindparam("hit_type_id"), hit_types.c.account_id == bindparam("account")
@@ -101,6 +105,11 @@ class _Type:
     reward_cents: int
     duration_s: int
     auto_approval_s: int
+    shown: Shown
+
+    @classmethod
+    def of(cls, row: Any) -> _Type:
+        return cls(*row[:4], Shown(*row[4:]))
 
 
 class Creation:
@@ -134,7 +143,7 @@ class Creation:
             row = unit.connection.execute(_TYPE_BY_ID, {"hit_type_id": type_id, "account": account}).first()
             if row is None:
                 raise unknown("HITType", type_id)
-            return self._make(unit, account, "CreateHITWithHITType", _Type(*row), wish, funded=funded)
+            return self._make(unit, account, "CreateHITWithHITType", _Type.of(row), wish, funded=funded)
 
     def _type_of(self, unit: Unit, account: str, properties: _Properties) -> _Type:
         key = {"digest": properties.digest, "account": account}
@@ -142,7 +151,7 @@ class Creation:
         if row is None:
             self._insert_type(unit, account, properties)
             row = unit.connection.execute(_TYPE_BY_DIGEST, key).one()
-        return _Type(*row)
+        return _Type.of(row)
 
     def _insert_type(self, unit: Unit, account: str, properties: _Properties) -> None:
         unit.connection.execute(
@@ -193,7 +202,7 @@ class Creation:
         hit.seq = self._insert_hit(unit.connection, hit)
         unit.connection.execute(insert(questions), {"hit_seq": hit.seq, "body": wish.question})
         unit.hold(hit, hit.liability_cents, unit.now_ms)
-        return {"HIT": hit_shape(unit.connection, hit.seq)}
+        return {"HIT": shape_of(hit, hit_type.shown, wish.question)}
 
     def _insert_hit(self, connection: Connection, hit: Hit) -> int:
         fixed = ("hit_id", "account_id", "hit_type_id", "created_ms", "reward_cents", "fee_cents", "funded")

@@ -27,7 +27,8 @@ class RequesterService:
         self._context = context
         self._timers = timers
         tokens = Tokens(context)
-        creation, changes, lists = Creation(context, tokens), Changes(context, tokens), Lists(context)
+        creation, lists = Creation(context, tokens), Lists(context)
+        changes = Changes(context, tokens, timers)
         self._operations: dict[str, _Operation] = {
             "CreateHITType": creation.hit_type,
             "CreateHIT": creation.hit,

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable
-from typing import Any
+from typing import Any, NamedTuple
 
 from sqlalchemy import Connection, Select, bindparam, select
 
@@ -15,25 +15,35 @@ from workforce.store.tables import hit_types, hits, questions
 from workforce.store.times import from_ms_whole
 
 _WIDTH = len(HIT_COLUMNS)
+# in the order of the fields of `Shown`
+SHOWN_COLUMNS = (
+    hit_types.c.group_id,
+    hit_types.c.title,
+    hit_types.c.description,
+    hit_types.c.keywords,
+    hit_types.c.requirements,
+)
 FULL_HIT: Select[Any] = (
-    select(
-        *HIT_COLUMNS,
-        hit_types.c.group_id,
-        hit_types.c.title,
-        hit_types.c.description,
-        hit_types.c.keywords,
-        hit_types.c.requirements,
-        questions.c.body,
-    )
+    select(*HIT_COLUMNS, *SHOWN_COLUMNS, questions.c.body)
     .join_from(hits, hit_types)
     .join(questions, questions.c.hit_seq == hits.c.seq)
 )
 _ONE = FULL_HIT.where(hits.c.seq == bindparam("seq"))
 
 
+class Shown(NamedTuple):
+    """What a HIT's type adds to its structure; `requirements` is JSON."""
+
+    group_id: str
+    title: str
+    description: str
+    keywords: str | None
+    requirements: str
+
+
 def hit_shapes(rows: Iterable[Any]) -> list[dict[str, Any]]:
     """HIT structures of rows of `FULL_HIT`."""
-    return [_hit(Hit(*row[:_WIDTH]), *row[_WIDTH:]) for row in rows]
+    return [shape_of(Hit(*row[:_WIDTH]), Shown(*row[_WIDTH:-1]), row[-1]) for row in rows]
 
 
 def hit_shape(connection: Connection, seq: int) -> dict[str, Any]:
@@ -41,24 +51,17 @@ def hit_shape(connection: Connection, seq: int) -> dict[str, Any]:
     return hit_shapes(connection.execute(_ONE, {"seq": seq}))[0]
 
 
-def _hit(
-    hit: Hit,
-    group_id: str,
-    title: str,
-    description: str,
-    keywords: str | None,
-    requirements: str,
-    question: str,
-) -> dict[str, Any]:
+def shape_of(hit: Hit, shown: Shown, question: str) -> dict[str, Any]:
+    """The HIT structure of a HIT in memory."""
     shape = {
         "HITId": hit.hit_id,
         "HITTypeId": hit.hit_type_id,
-        "HITGroupId": group_id,
+        "HITGroupId": shown.group_id,
         "CreationTime": from_ms_whole(hit.created_ms),
-        "Title": title,
-        "Description": description,
+        "Title": shown.title,
+        "Description": shown.description,
         "Question": question,
-        "Keywords": keywords,
+        "Keywords": shown.keywords,
         "HITStatus": hit.status,
         "MaxAssignments": hit.max_assignments,
         "Reward": dollars(hit.reward_cents),
@@ -66,7 +69,7 @@ def _hit(
         "Expiration": from_ms_whole(hit.expiration_ms),
         "AssignmentDurationInSeconds": hit.duration_s,
         "RequesterAnnotation": hit.annotation,
-        "QualificationRequirements": json.loads(requirements),
+        "QualificationRequirements": json.loads(shown.requirements),
         "HITReviewStatus": "NotReviewed",
         "NumberOfAssignmentsPending": hit.pending,
         "NumberOfAssignmentsAvailable": hit.available,

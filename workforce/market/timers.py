@@ -1,12 +1,13 @@
 """What time alone does: HITs expire and are disposed of, work is abandoned or approved.
 
-Every due moment is a column with an index, so asking whether something is due costs two look-ups however
-many HITs there are. Things happen as of the moment they were due, even when the server slept through it.
+Every due moment is a column with an index, so asking what is due next costs two look-ups however many
+HITs there are, and is asked once a second at most. Things happen as of the moment they were due, even
+when the server slept through it.
 """
 
 from __future__ import annotations
 
-from sqlalchemy import BindParameter, bindparam, select, union_all
+from sqlalchemy import BindParameter, bindparam, func, select
 
 from workforce.market.hit import REVIEWABLE, REVIEWING, Hit
 from workforce.market.records import ACCEPTED, Assignment, lock_hits, save_hit
@@ -15,6 +16,8 @@ from workforce.market.unit import Context, Unit
 from workforce.store.tables import assignments, hits
 
 _BATCH = 500  # HITs per transaction, so that others get their turn
+# Nothing that another process starts is due sooner than this, but for an ExpireAt closer to now than a second
+_LOOK_AGAIN_MS = 1000
 
 _NOW: BindParameter[int] = bindparam("now")
 _DUE_HITS = select(hits.c.seq).where(hits.c.due_ms <= _NOW).order_by(hits.c.due_ms).limit(_BATCH)
@@ -24,8 +27,9 @@ _DUE_ASSIGNED = (
     .order_by(assignments.c.due_ms)
     .limit(_BATCH)
 )
-_ANY = union_all(
-    select(_DUE_HITS.limit(1).subquery("h").c.seq), select(_DUE_ASSIGNED.limit(1).subquery("a").c.hit_seq)
+_NEXT = select(
+    select(func.min(hits.c.due_ms)).scalar_subquery(),
+    select(func.min(assignments.c.due_ms)).scalar_subquery(),
 )
 _DUE_OF_HITS = (
     select(assignments)
@@ -39,16 +43,26 @@ class Timers:
 
     def __init__(self, context: Context) -> None:
         self._context = context
+        self._quiet_until_ms = 0
+
+    def wake(self) -> None:
+        """Something was made due sooner than usual: look at the next call."""
+        self._quiet_until_ms = 0
 
     def run(self, now_ms: int) -> None:
         """Carry out all that is due by now, oldest first, in several short transactions."""
-        while self._something_due(now_ms):
+        while now_ms >= self._quiet_until_ms:
+            next_ms = self._next_due(now_ms + _LOOK_AGAIN_MS)
+            if next_ms > now_ms:
+                self._quiet_until_ms = next_ms
+                return
             with self._context.unit(now_ms) as unit:
                 self._batch(unit)
 
-    def _something_due(self, now_ms: int) -> bool:
+    def _next_due(self, at_most_ms: int) -> int:
         with self._context.store.read() as connection:
-            return connection.execute(_ANY, {"now": now_ms}).first() is not None
+            moments = connection.execute(_NEXT).one()
+        return min([at_most_ms, *(int(moment) for moment in moments if moment is not None)])
 
     def _batch(self, unit: Unit) -> None:
         now = {"now": unit.now_ms}

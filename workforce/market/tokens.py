@@ -66,9 +66,9 @@ class Tokens:
                 index_elements=["account_id", "operation", "token"],
                 set_={"created_ms": unit.now_ms, "result": result},
                 where=tokens.c.created_ms <= self._oldest(unit.now_ms),
-            )
-        ).rowcount
-        if taken:
+            ).returning(tokens.c.token)
+        ).first()
+        if taken is not None:
             return None
         return str(unit.connection.execute(select(tokens.c.result).where(key)).scalar_one())
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Sequence
+from dataclasses import replace
 from datetime import datetime
 from typing import Any
 
@@ -19,8 +20,9 @@ from workforce.market.qualifications import WorkerRecord, meets
 from workforce.market.question import parse_question
 from workforce.market.records import (
     ACCEPTED,
+    APPROVED,
+    SUBMITTED,
     Assignment,
-    find_assignment,
     find_hit,
     lock_assignment,
     save_hit,
@@ -109,24 +111,18 @@ class WorkerService:
             if hit is None or hit.status == DISPOSED:
                 raise _no_hit(hit_id)
             self._check_free(unit.connection, hit, worker_id, record)
-            deadline_ms = now_ms + hit.duration_s * SECOND_MS
-            assignment_id = new_id()
-            unit.connection.execute(
-                insert(assignments),
-                {
-                    "assignment_id": assignment_id,
-                    "hit_seq": hit.seq,
-                    "worker_id": worker_id,
-                    "live_worker_id": worker_id,
-                    "status": ACCEPTED,
-                    "accepted_ms": now_ms,
-                    "deadline_ms": deadline_ms,
-                    "due_ms": deadline_ms,
-                },
+            view = AssignmentView(
+                assignment_id=new_id(),
+                hit_id=hit_id,
+                worker_id=worker_id,
+                status="Accepted",
+                accepted_at=from_ms(now_ms),
+                deadline=from_ms(now_ms + hit.duration_s * SECOND_MS),
             )
             hit.accept()
             save_hit(unit, self._context.settings, hit)
-            return _view(hit_id, _again(unit, assignment_id))
+            _insert_assignment(unit.connection, hit.seq, view)
+        return view
 
     def held(self, worker_id: str) -> list[AssignmentView]:
         """Assignments accepted, not submitted, not past the deadline."""
@@ -161,10 +157,12 @@ class WorkerService:
         with self._context.unit(now_ms) as unit:
             hit, assignment = self._accepted(unit, assignment_id, worker_id)
             hand_in(unit, hit, assignment, answer, now_ms)
+            assignment = replace(assignment, status=SUBMITTED, submitted_ms=now_ms)
             if hit.auto_approval_s == 0:
-                approve(unit, hit, _again(unit, assignment_id), None, now_ms)
+                approve(unit, hit, assignment, None, now_ms)
+                assignment = replace(assignment, status=APPROVED)
             save_hit(unit, self._context.settings, hit)
-            return _view(hit.hit_id, _again(unit, assignment_id))
+        return _view(hit.hit_id, assignment)
 
     def give_back(self, worker_id: str, assignment_id: str) -> None:
         """Return an accepted assignment; its seat is free again, for this worker too."""
@@ -225,11 +223,21 @@ def _with_hit_id(query: Select[Any]) -> Select[Any]:
     return query.join_from(assignments, hits).add_columns(hits.c.hit_id)
 
 
-def _again(unit: Unit, assignment_id: str) -> Assignment:
-    found = find_assignment(unit.connection, assignment_id)
-    if found is None:  # it was written in this transaction
-        raise _no_assignment(assignment_id)
-    return found
+def _insert_assignment(connection: Connection, hit_seq: int, view: AssignmentView) -> None:
+    deadline_ms = to_ms(view.deadline)
+    connection.execute(
+        insert(assignments),
+        {
+            "assignment_id": view.assignment_id,
+            "hit_seq": hit_seq,
+            "worker_id": view.worker_id,
+            "live_worker_id": view.worker_id,
+            "status": view.status,
+            "accepted_ms": to_ms(view.accepted_at),
+            "deadline_ms": deadline_ms,
+            "due_ms": deadline_ms,
+        },
+    )
 
 
 def _record(row: Row[Any]) -> WorkerRecord:
