@@ -36,7 +36,8 @@ class CallCounter:
         self.flush()
         with self._store.read() as connection:
             query = select(api_calls.c.operation, api_calls.c.calls).where(api_calls.c.account_id == account)
-            return dict(connection.execute(query.order_by(api_calls.c.operation)).tuples().all())
+            rows = connection.execute(query.order_by(api_calls.c.operation))
+            return {row.operation: row.calls for row in rows}
 
     def flush(self) -> None:
         """Write what has been counted since the last time."""

@@ -109,7 +109,8 @@ class _Type:
 
     @classmethod
     def of(cls, row: Any) -> _Type:
-        return cls(*row[:4], Shown(*row[4:]))
+        hit_type_id, reward_cents, duration_s, auto_approval_s, *shown = row
+        return cls(hit_type_id, reward_cents, duration_s, auto_approval_s, Shown(*shown))
 
 
 class Creation:

@@ -100,7 +100,7 @@ class Store:
             metadata.create_all(connection)
             for key, value in (("schema", SCHEMA), ("secret", secrets.token_hex(32))):
                 connection.execute(self.insert(meta).on_conflict_do_nothing(), {"key": key, "value": value})
-            found = dict(connection.execute(select(meta.c.key, meta.c.value)).tuples().all())
+            found = {row.key: row.value for row in connection.execute(select(meta))}
         if found["schema"] != SCHEMA:
             raise StoreError(
                 f"the database has tables of version {found['schema']}, this program needs {SCHEMA}; "
