@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from datetime import datetime
 from typing import Any, cast
 from urllib.parse import quote
 
@@ -51,12 +52,13 @@ class AirflowApi:
         except NotFound:
             return None
 
-    def import_errors(self) -> list[str]:
-        """The last line of each DAG file's import error, with the file."""
+    def import_errors(self, since: datetime | None = None) -> list[str]:
+        """The last line of each DAG file's import error, with the file; only newer ones if so asked."""
         answer = self._send("GET", "/api/v2/importErrors")
         return [
             f"{each['filename']}: {each['stack_trace'].strip().splitlines()[-1]}"
             for each in answer.get("import_errors", [])
+            if since is None or datetime.fromisoformat(each["timestamp"]) >= since
         ]
 
     def unpause(self, dag_id: str) -> None:

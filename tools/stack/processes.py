@@ -125,7 +125,7 @@ def stop(records: Iterable[Record], folder: Path, *, grace_s: float = GRACE_S) -
     orphans = [process for process in family if _running(process)]
     for process in orphans:
         _quietly_signal(process, signal.SIGTERM)
-    left = _wait(orphans, 5.0 if orphans else 0.0)
+    left = _wait(orphans, min(5.0, grace_s))
     for process in left:
         _quietly_signal(process, signal.SIGKILL)
     if stubborn := _wait(left, 10.0):

@@ -34,7 +34,7 @@ class Readiness:
 
     def cloud(self) -> None:
         """GET /health of the local cloud is 200."""
-        self._until(self._cloud_answers, CLOUD_LIMIT_S, lambda: "the local cloud does not become ready")
+        self._until(self._cloud_answers, CLOUD_LIMIT_S, self._cloud_problem)
         self._say("local cloud: ready")
 
     def airflow(self) -> None:
@@ -44,15 +44,28 @@ class Readiness:
 
     def dag(self, dag_id: str) -> None:
         """The DAG was read since this command started, or is known and nothing was restarted."""
-        self._until(lambda: self._parsed(dag_id), DAG_LIMIT_S, lambda: self._dag_problem(dag_id))
+        self._until(
+            lambda: self._parsed(dag_id) or self._refused(dag_id),
+            DAG_LIMIT_S,
+            lambda: self._dag_problem(dag_id),
+        )
         self._say(f"Airflow: DAG {dag_id} is there")
 
     def _cloud_answers(self) -> bool:
         try:
-            url = self._session.cloud_url + "/health"
-            return httpx.get(url, timeout=5, trust_env=False).status_code == 200
+            return self._cloud_health().status_code == 200
         except httpx.HTTPError:
             return False
+
+    def _cloud_health(self) -> httpx.Response:
+        return httpx.get(self._session.cloud_url + "/health", timeout=5, trust_env=False)
+
+    def _cloud_problem(self) -> str:
+        try:
+            said = self._cloud_health().text[:300]
+        except httpx.HTTPError as error:
+            said = str(error)
+        return f"the local cloud does not become ready: {said}"
 
     def _unhealthy(self) -> list[str]:
         try:
@@ -73,11 +86,23 @@ class Readiness:
             return False
         return dag.get("last_parsed_time") is not None and self._fresh(str(dag["last_parsed_time"]))
 
+    def _refused(self, dag_id: str) -> bool:
+        """Raise when the DAG files were read and one of them could not be; waiting would not help."""
+        try:
+            errors = self._api.import_errors(since=self._processor_started())
+        except AirflowApiError:
+            return False
+        if errors and not self._parsed(dag_id):
+            raise StackError(f"Airflow does not know the DAG {dag_id}: {'; '.join(errors)}")
+        return False
+
     def _fresh(self, parsed: str) -> bool:
         """Read after the dag-processor that runs was started, not by one of an earlier day."""
+        return datetime.fromisoformat(parsed) >= self._processor_started()
+
+    def _processor_started(self) -> datetime:
         record = self._layout.records / "dag-processor.json"
-        started = datetime.fromtimestamp(record.stat().st_mtime, UTC) if record.exists() else self._began
-        return datetime.fromisoformat(parsed) >= started
+        return datetime.fromtimestamp(record.stat().st_mtime, UTC) if record.exists() else self._began
 
     def _dag_problem(self, dag_id: str) -> str:
         try:

@@ -89,7 +89,7 @@ def _port(environment: Mapping[str, str], variable: str, default: int) -> int:
     text = environment.get(variable, "").strip()
     if not text:
         return default
-    if not text.isdecimal() or not 1 <= int(text) <= 65535:
+    if not (text.isascii() and text.isdecimal()) or not 1 <= int(text) <= 65535:
         raise StackError(f"{variable}={text} is not a port; give a number from 1 to 65535")
     return int(text)
 
