@@ -1,0 +1,52 @@
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path
+
+# Airflow reads these when it is imported
+os.environ.setdefault("AIRFLOW_HOME", tempfile.mkdtemp(prefix="groundswell-airflow-"))
+os.environ.setdefault("AIRFLOW__CORE__LOAD_EXAMPLES", "False")
+
+import pytest
+
+from tests.groundswell.aws.workbench import KEYS, ShiftedClock, Workbench
+from tests.workforce.contract.contract_server import serve_in_thread
+from workforce.app import create_app
+from workforce.market import Market
+from workforce.store import Store
+
+
+@pytest.fixture
+def market_url(tmp_path: Path) -> Iterator[tuple[Market, ShiftedClock, str]]:
+    """A workforce behind real HTTP."""
+    path = tmp_path / "market.db"
+    with contextlib.closing(Store.open(f"sqlite:///{path}")) as store:
+        clock = ShiftedClock()
+        market = Market(store, clock=clock)
+        for key in KEYS.values():
+            market.requester.accounts.ensure_account(
+                key.account, name="Requester", opening_cents=100_000, mode="ledger"
+            )
+        app = create_app(market, Workbench.keyring(), site_secret="for tests only")
+        with serve_in_thread(app) as url:
+            yield market, clock, url
+
+
+@pytest.fixture
+def bench(
+    market_url: tuple[Market, ShiftedClock, str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> Workbench:
+    market, clock, url = market_url
+    connection = {
+        "conn_type": "aws",
+        "login": "test",
+        "password": "test",
+        "extra": {"region_name": "us-east-1", "endpoint_url": url},
+    }
+    monkeypatch.setenv("AIRFLOW_CONN_MTURK_DEFAULT", json.dumps(connection))
+    monkeypatch.setenv("AIRFLOW_CONN_AWS_DEFAULT", json.dumps(connection))
+    return Workbench(market, clock, tmp_path, monkeypatch)
