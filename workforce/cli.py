@@ -3,18 +3,17 @@
 from __future__ import annotations
 
 import argparse
+import contextlib
 import json
 import logging
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from decimal import Decimal, InvalidOperation
 from pathlib import Path
+from typing import TypeVar
 
-from sqlalchemy.engine import make_url
-from sqlalchemy.exc import ArgumentError
-
-from workforce.market import Market
-from workforce.serving import DEFAULT_ACCOUNT, ServeOptions, StartProblem, open_store, serve
+from workforce.market import Market, MarketError
+from workforce.opening import DEFAULT_ACCOUNT, StartProblem, open_store
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -75,6 +74,9 @@ def _cents(text: str) -> int:
 
 
 def _serve(options: argparse.Namespace) -> int:
+    # Here, since the commands that only read should not wait a second for a web server's imports.
+    from workforce.serving import ServeOptions, serve
+
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s: %(message)s")
     serve(
         ServeOptions(
@@ -91,7 +93,7 @@ def _serve(options: argparse.Namespace) -> int:
 
 
 def _counts(options: argparse.Namespace) -> int:
-    counts = _existing_market(options.db).counts(options.account)
+    counts = _read(options, lambda market: market.counts(options.account))
     if options.json:
         print(json.dumps(counts, sort_keys=True))
         return 0
@@ -104,7 +106,7 @@ def _counts(options: argparse.Namespace) -> int:
 
 
 def _audit(options: argparse.Namespace) -> int:
-    differences = _existing_market(options.db).audit(options.account)
+    differences = _read(options, lambda market: market.audit(options.account))
     if options.json:
         print(json.dumps(differences))
     else:
@@ -112,12 +114,12 @@ def _audit(options: argparse.Namespace) -> int:
     return 1 if differences else 0
 
 
-def _existing_market(url: str) -> Market:
-    """Open a database that must be there: to read from a new one is surely a typing error."""
-    try:
-        parsed = make_url(url)
-    except ArgumentError as error:
-        raise StartProblem(f"--db {url!r} is no database URL; use sqlite:///file.db") from error
-    if parsed.get_backend_name() == "sqlite" and not Path(parsed.database or "").is_file():
-        raise StartProblem(f"--db {url}: there is no such file; give the URL that the server runs on")
-    return Market(open_store(url))
+Found = TypeVar("Found")
+
+
+def _read(options: argparse.Namespace, question: Callable[[Market], Found]) -> Found:
+    with contextlib.closing(open_store(options.db, must_exist=True)) as store:
+        try:
+            return question(Market(store))
+        except MarketError as error:
+            raise StartProblem(f"--account {options.account}: {error}") from error

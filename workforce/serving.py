@@ -14,24 +14,17 @@ from pathlib import Path
 from typing import Literal
 
 import uvicorn
-from sqlalchemy.engine import make_url
-from sqlalchemy.exc import ArgumentError, SQLAlchemyError
 
 from workforce.api.keys import AccessKey, StaticKeys
 from workforce.app import create_app
 from workforce.crowd import Crowd, CrowdFileError, CrowdPlan, CrowdRunner
+from workforce.housekeeping import Housekeeping
 from workforce.market import Market
-from workforce.store import Store
-from workforce.store.errors import StoreError
+from workforce.opening import DEFAULT_ACCOUNT, StartProblem, open_store
 
-DEFAULT_ACCOUNT = "000000000000"
 KEY_VARIABLES = ("WORKFORCE_ACCESS_KEY_ID", "WORKFORCE_SECRET_ACCESS_KEY")
 SITE_SECRET_VARIABLE = "WORKFORCE_SITE_SECRET"  # noqa: S105 - the variable's name
 _STOP_SECONDS = 5
-
-
-class StartProblem(Exception):
-    """The server cannot start; the text is one line that says what to change."""
 
 
 @dataclass(frozen=True)
@@ -48,7 +41,7 @@ class ServeOptions:
 
 
 def serve(options: ServeOptions) -> None:
-    """Serve until SIGTERM or SIGINT; raises StartProblem before anything listens."""
+    """Serve until SIGTERM or SIGINT; raises StartProblem when it cannot start."""
     keys = access_keys(options.host)
     plan = _crowd_plan(options.crowd) if options.crowd else None
     listener = _listen(options.host, options.port)
@@ -65,8 +58,9 @@ def serve(options: ServeOptions) -> None:
         config = uvicorn.Config(
             app, log_level="warning", access_log=False, timeout_graceful_shutdown=_STOP_SECONDS
         )
-        with _signals_end_quietly(), _crowd_running(market, plan):
-            _Server(config, _url(listener)).run(sockets=[listener])
+        server = _Server(config, _url(listener))
+        with Housekeeping(market), _crowd_running(market, plan), _signals_stop(server):
+            server.run(sockets=[listener])
 
 
 def access_keys(host: str) -> StaticKeys:
@@ -80,19 +74,6 @@ def access_keys(host: str) -> StaticKeys:
     if not _is_loopback(host):
         raise StartProblem(f"--host {host} can be reached by others; set {names} first")
     return StaticKeys(AccessKey("test", "test", DEFAULT_ACCOUNT))
-
-
-def open_store(url: str) -> Store:
-    """Open the database; raises StartProblem with one line, the password left out."""
-    try:
-        shown = make_url(url).render_as_string(hide_password=True)
-    except ArgumentError as error:
-        raise StartProblem("--db is no database URL; use sqlite:///file.db or postgresql://...") from error
-    try:
-        return Store.open(url)
-    except (StoreError, SQLAlchemyError, ImportError, OSError) as error:
-        reason = " ".join(str(getattr(error, "orig", None) or error).split())
-        raise StartProblem(f"--db {shown}: {reason}") from error
 
 
 def _is_loopback(host: str) -> bool:
@@ -143,13 +124,17 @@ class _Server(uvicorn.Server):  # type: ignore[misc]
 
 
 @contextlib.contextmanager
-def _signals_end_quietly() -> Iterator[None]:
-    """Make the signals that stop the server end it with status 0.
+def _signals_stop(server: _Server) -> Iterator[None]:
+    """Let SIGTERM and SIGINT end the server with status 0.
 
     uvicorn raises them again after its own clean stop, which would kill the process before the
     crowd and the store are closed.
     """
-    previous = {number: signal.signal(number, lambda *_: None) for number in (signal.SIGTERM, signal.SIGINT)}
+
+    def stop(*_: object) -> None:
+        server.should_exit = True
+
+    previous = {number: signal.signal(number, stop) for number in (signal.SIGTERM, signal.SIGINT)}
     try:
         yield
     finally:
