@@ -90,7 +90,10 @@ def _add_select(fields: dict[str, FormField], control: Tag, name: str, required:
 
 
 def _option_value(option: Tag) -> str:
-    return str(option["value"]) if option.has_attr("value") else option.get_text().strip()
+    if option.has_attr("value"):
+        return str(option["value"])
+    # Only its own text: an option whose end tag was left out seems to hold the ones that follow
+    return "".join(option.find_all(string=True, recursive=False)).strip()
 
 
 def _add_input(fields: dict[str, FormField], control: Tag, name: str, required: bool) -> None:

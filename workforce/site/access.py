@@ -28,6 +28,7 @@ def signed_in(site: Site, page: Page, *, framed: bool = False) -> Endpoint:
     def endpoint(request: Request) -> Response:
         session = site.sessions.read(request)
         if session is not None and session.worker_id is not None:
+            site.workers.ensure_worker(session.worker_id)  # the database may be newer than the cookie
             return page(site, request, session, session.worker_id)
         if framed:
             policy = headers.MESSAGE_POLICY

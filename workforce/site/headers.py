@@ -37,7 +37,7 @@ class SecurityHeaders:
 
     _ALWAYS: ClassVar = {
         "X-Content-Type-Options": "nosniff",
-        "Referrer-Policy": "no-referrer",
+        "Referrer-Policy": "same-origin",
         "Content-Security-Policy": SITE_POLICY,
         "Cache-Control": "no-store",
         "Permissions-Policy": "camera=(), geolocation=(), microphone=(), payment=()",

@@ -9,7 +9,7 @@ from math import ceil
 from starlette.requests import Request
 from starlette.responses import Response
 
-from workforce.market import HitListing
+from workforce.market import AssignmentView, HitListing
 from workforce.site.context import Site
 from workforce.site.sessions import Session
 
@@ -40,7 +40,7 @@ def hits(site: Site, request: Request, session: Session, worker_id: str) -> Resp
         complete=complete,
         page=page,
         pages=pages,
-        held=[(turn, site.workers.listing(turn.hit_id)) for turn in site.workers.held(worker_id)],
+        held=_in_hand(site, worker_id),
     )
 
 
@@ -51,7 +51,7 @@ def my_work(site: Site, request: Request, session: Session, worker_id: str) -> R
         "my_work.html",
         session=session,
         earnings=site.workers.earnings(worker_id),
-        held=[(turn, site.workers.listing(turn.hit_id)) for turn in site.workers.held(worker_id)],
+        held=_in_hand(site, worker_id),
     )
 
 
@@ -77,6 +77,10 @@ def _groups(site: Site, worker_id: str) -> tuple[list[HitGroup], bool]:
         by_type.setdefault(listing.hit_type_id, []).append(listing)
         seen += 1
     return [HitGroup(members[0], len(members)) for members in by_type.values()], seen < _MOST
+
+
+def _in_hand(site: Site, worker_id: str) -> list[tuple[AssignmentView, HitListing]]:
+    return [(turn, site.workers.listing(turn.hit_id)) for turn in site.workers.held(worker_id)]
 
 
 def _page_number(request: Request) -> int:

@@ -40,7 +40,9 @@ def _document(site: Site, request: Request, hit_id: str, assignment_id: str) -> 
     if question.kind != "html":
         return _missing(site, request)
     html = prepare_question(question.content, origin=site.origin(request), assignment_id=assignment_id)
-    return HTMLResponse(html, headers={"Content-Security-Policy": QUESTION_POLICY})
+    # No referrer: the address holds the assignment id, which is all that a submission needs
+    headers = {"Content-Security-Policy": QUESTION_POLICY, "Referrer-Policy": "no-referrer"}
+    return HTMLResponse(html, headers=headers)
 
 
 def _missing(site: Site, request: Request) -> Response:

@@ -6,6 +6,8 @@ capability, as on Mechanical Turk.
 
 from __future__ import annotations
 
+import re
+
 from starlette.concurrency import run_in_threadpool
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
@@ -22,6 +24,7 @@ from workforce.site.question_html import PREVIEW_ASSIGNMENT
 
 _MAX_BYTES = 1024 * 1024
 _MAX_FIELDS = 2000
+_SUBMITTED_BEFORE = re.compile(r"\b(submitted|approved|rejected)\b")
 Fields = list[tuple[str, str]]
 
 
@@ -89,19 +92,24 @@ def _refused(site: Site, request: Request, error: MarketError) -> Response:
         text = "There is no such assignment in your hands. If you signed in again, accept the HIT again."
         return _message(site, request, 404, "Not recorded", text)
     if reason == "closed":
-        text = "Nothing new was recorded."
-        return _message(site, request, 409, "This HIT is closed", text, detail=str(error))
+        before = _SUBMITTED_BEFORE.search(str(error)) is not None
+        title = "Already submitted" if before else "This HIT is closed"
+        text = "Your first answer counts." if before else "Nothing was recorded."
+        return _message(site, request, 409, title, text, detail=str(error))
     return _message(site, request, 400, "Not recorded", "The answers could not be used.", detail=str(error))
 
 
 def _thanks(site: Site, request: Request, turn: AssignmentView) -> Response:
-    hit_type_id = site.workers.listing(turn.hit_id).hit_type_id
+    try:
+        following = next_of_type(site, turn.worker_id, site.workers.listing(turn.hit_id).hit_type_id)
+    except MarketError:  # deleted this very moment; the answer is recorded all the same
+        following = None
     return site.page(
         request,
         "thanks.html",
         session=None,
         policy=MESSAGE_POLICY,
-        following=next_of_type(site, turn.worker_id, hit_type_id),
+        following=following,
     )
 
 

@@ -21,6 +21,7 @@ _REFUSED = {
     "not_qualified": ("Not for you yet", "This HIT asks for a qualification that you do not have."),
     "unknown": ("This HIT is gone", "The requester has removed it, or it never existed."),
 }
+_UNSUPPORTED = "Questions in the QuestionForm format are not supported yet by this site."
 
 
 def preview(site: Site, request: Request, session: Session, worker_id: str) -> Response:
@@ -49,6 +50,8 @@ def accept(site: Site, request: Request, session: Session, worker_id: str, form:
     """Take a seat and go to work."""
     hit_id = str(request.path_params["hit_id"])
     try:
+        if site.workers.question(hit_id).kind == "form":
+            return site.problem(request, 409, "Not possible here yet", _UNSUPPORTED)
         turn = site.workers.accept(worker_id, hit_id)
     except Refused as error:
         title, text = _REFUSED.get(error.reason, ("Not possible", str(error)))
@@ -63,7 +66,9 @@ def work(site: Site, request: Request, session: Session, worker_id: str) -> Resp
     turn = _turn(site, request, worker_id)
     if turn is None:
         return _not_yours(site, request)
-    listing = site.workers.listing(turn.hit_id)
+    listing = _listing(site, turn.hit_id)
+    if listing is None:
+        return _gone(site, request)
     if turn.status in ("Submitted", "Approved", "Rejected"):
         following = next_of_type(site, worker_id, listing.hit_type_id)
         return site.page(
@@ -128,7 +133,7 @@ def _frame(site: Site, request: Request, hit_id: str, worker_id: str, assignment
     """The frame for a question, or a sentence on why there is none."""
     question = site.workers.question(hit_id)
     if question.kind == "form":
-        return "Questions in the QuestionForm format are not supported yet by this site."
+        return _UNSUPPORTED
     try:
         return frame_for(
             question,

@@ -18,6 +18,8 @@
 
   function finish(message) {
     clearInterval(timer);
+    document.getElementById("clock-name").textContent = "Status";
+    clock.classList.remove("late");
     announce.textContent = message;
     document.getElementById("return").hidden = true;
     document.getElementById("done").hidden = false;
@@ -35,7 +37,7 @@
     }
     last = left;
     if (left === 0) {
-      clock.textContent = "over";
+      clock.textContent = "time over";
       finish("The time for this HIT is over.");
     }
   }
@@ -48,7 +50,6 @@
       const { status } = await answer.json();
       if (status !== "Accepted") {
         clock.textContent = status.toLowerCase();
-        clock.classList.remove("late");
         finish(`This HIT is ${status.toLowerCase()}.`);
       }
     } catch {
