@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import uuid
 from datetime import UTC, datetime
 
 from starlette.applications import Starlette
@@ -39,18 +40,18 @@ def sagemaker_app(service: SageMaker, keys: KeyRing) -> Starlette:
         try:
             caller = _caller(request, body, keys)
         except SignatureProblem as problem:
-            return json_error(problem.code, problem.message, problem.status)
-        return await run_in_threadpool(
-            _answer, service, model, request.headers.get("x-amz-target", ""), body, caller
-        )
+            return _numbered(json_error(problem.code, problem.message, problem.status))
+        target = request.headers.get("x-amz-target", "")
+        return _numbered(await run_in_threadpool(_answer, service, model, target, body, caller))
 
     async def invocation(request: Request) -> Response:
         body = await request.body()
         try:
             caller = _caller(request, body, keys)
         except SignatureProblem as problem:
-            return runtime_error(problem.code, problem.message, problem.status)
-        return await invoker.invoke(request.path_params["name"], request.headers, body, caller)
+            return _numbered(runtime_error(problem.code, problem.message, problem.status))
+        name = request.path_params["name"]
+        return _numbered(await invoker.invoke(name, request.headers, body, caller))
 
     return Starlette(
         routes=[
@@ -58,6 +59,12 @@ def sagemaker_app(service: SageMaker, keys: KeyRing) -> Starlette:
             Route("/endpoints/{name}/invocations", invocation, methods=["POST"]),
         ]
     )
+
+
+def _numbered(response: Response) -> Response:
+    """Give the response the id that SDKs report in ResponseMetadata."""
+    response.headers["x-amzn-RequestId"] = str(uuid.uuid4())
+    return response
 
 
 def _caller(request: Request, body: bytes, keys: KeyRing) -> Caller:

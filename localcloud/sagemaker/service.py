@@ -29,7 +29,7 @@ Operation = Callable[[Mapping[str, Any], Caller], Document]
 class SageMaker:
     """Training jobs that train and endpoints that serve, as processes of ``training_python``.
 
-    State is in ``state/sagemaker.db``, working files below ``state/sagemaker/``. S3 and CloudWatch
+    ``state`` is a folder of its own: ``sagemaker.db``, and the files of what runs. S3 and CloudWatch
     Logs are reached at ``endpoint_url``. Images are recorded, never pulled.
     """
 
@@ -55,7 +55,7 @@ class SageMaker:
         self._runner = TrainingRunner(
             self._store,
             self._aws,
-            state / "sagemaker" / "training",
+            state / "training",
             training_python,
             clock,
             settings,
@@ -63,7 +63,7 @@ class SageMaker:
         )
         self._jobs = TrainingJobs(self._store, self._runner, clock)
         host = Host(self._aws, training_python, settings, clock.now)
-        self._host = EndpointHost(self._store, state / "sagemaker" / "endpoints", host, self._ready)
+        self._host = EndpointHost(self._store, state / "endpoints", host, self._ready)
         self._operations = self._table(files, clock)
 
     def start(self) -> None:

@@ -73,11 +73,19 @@ class EndpointHost:
         for endpoint in self._store.all(ENDPOINT):
             name = endpoint["EndpointName"]
             status = endpoint["EndpointStatus"]
+            self._remove_old_fleets(endpoint)
             if status == "Deleting":
                 self.delete(name)
             elif status != "Failed":
                 self._set(name, EndpointStatus="Creating")
                 self.create(name)
+
+    def _remove_old_fleets(self, endpoint: Document) -> None:
+        """Delete the files of deployments that a killed server did not get round to removing."""
+        wanted = {endpoint[key]["Id"] for key in ("Deployment", "Pending") if key in endpoint}
+        for path in (self._folder / endpoint["EndpointName"]).glob("*"):
+            if path.name not in wanted:
+                shutil.rmtree(path, ignore_errors=True)
 
     def _go(self, task: Callable[[str], None], name: str) -> None:
         def run() -> None:

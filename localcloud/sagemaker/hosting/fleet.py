@@ -67,6 +67,7 @@ class Instance:
         try:
             fetch(S3Files(self._host.aws), container, self._folder)
         except (S3Problem, OSError) as error:
+            self._check_open()
             raise DeploymentFailed(
                 f"Failed to download model data for production variant {self.name}: {error}"
             ) from error
@@ -133,6 +134,7 @@ class Instance:
             if self._ping():
                 return
             self._closing.wait(_POLL)
+        self._check_open()
         raise DeploymentFailed(
             f"The primary container for production variant {self.name} did not pass the ping health check. "
             "Please check CloudWatch logs for this endpoint."

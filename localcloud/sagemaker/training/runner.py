@@ -89,21 +89,26 @@ class TrainingRunner:
         shutil.rmtree(folder.root, ignore_errors=True)
         try:
             self._steps(name, folder, stop)
-        except ServerClosing:
-            pass
-        except _Stopped:
-            self._enter(name, "Stopped")
-        except InputMissing as error:
-            self._fail(name, f"ClientError: {error}")
-        except S3Problem as error:
-            self._fail(name, f"ClientError: Artifact upload failed: {error}")
-        except Exception as error:  # the job must end, whatever it is that we did wrong
-            logger.exception("training job %s", name)
-            self._fail(name, f"InternalServerError: {error}")
+        except Exception as error:  # the job must end, whatever it is that went wrong
+            self._end(name, error)
         finally:
             with self._lock:
                 self._stops.pop(name, None)
             shutil.rmtree(folder.root, ignore_errors=True)
+
+    def _end(self, name: str, error: Exception) -> None:
+        """Give a job the final status that an error means; none while the server itself ends."""
+        if self._closing.is_set():
+            return
+        if isinstance(error, _Stopped):
+            self._enter(name, "Stopped")
+        elif isinstance(error, InputMissing):
+            self._fail(name, f"ClientError: {error}")
+        elif isinstance(error, S3Problem):
+            self._fail(name, f"ClientError: Artifact upload failed: {error}")
+        else:
+            logger.error("training job %s", name, exc_info=error)
+            self._fail(name, f"InternalServerError: {error}")
 
     def _steps(self, name: str, folder: contract.JobFolder, stop: threading.Event) -> None:
         self._check(stop)
