@@ -5,15 +5,17 @@ from __future__ import annotations
 import argparse
 import logging
 import os
+import signal
 import sys
 from collections.abc import Sequence
 from contextlib import ExitStack
 from pathlib import Path
+from types import FrameType
 
 from localcloud.adapters import SageMakerService, WorkforceService
 from localcloud.emulator import Emulator, EmulatorMissing, EmulatorSettings, find_python
 from localcloud.front import Front
-from localcloud.server import BadAddress, bind, is_loopback, serve
+from localcloud.server import BadAddress, bind, is_loopback, make_server
 from localcloud.state import StateFolder, StateInUse, StateUnusable
 from workforce.crowd import Crowd, CrowdFileError, CrowdPlan
 
@@ -57,13 +59,19 @@ def _run(arguments: argparse.Namespace, crowd: CrowdPlan | None) -> None:
         port: int = listener.getsockname()[1]
         host = "[::1]" if ":" in arguments.host else "127.0.0.1"
         url = f"http://{host}:{port}"
+        for number in (signal.SIGTERM, signal.SIGINT):  # until the server takes them over
+            signal.signal(number, _leave)
         front = Front(
             Emulator(EmulatorSettings(python, state.emulator, state.logs / "emulator.log", port)),
             WorkforceService(state, crowd),
             SageMakerService(state, url, _training_python()),
         )
         print(f"local cloud on {url}, state in {state.path}; ready when {url}/health answers 200", flush=True)
-        serve(front, listener)
+        make_server(front).run(sockets=[listener])
+
+
+def _leave(_number: int, _frame: FrameType | None) -> None:
+    raise SystemExit(0)
 
 
 def _training_python() -> Path:

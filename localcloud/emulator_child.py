@@ -152,7 +152,7 @@ async def serve(listen_fd: int) -> None:
     config = importlib.import_module("hypercorn.config").Config()
     hypercorn = importlib.import_module("hypercorn.asyncio")
     # it answers GET /health and PUT /health alike; the front has a /health, and here it is a bucket's name
-    ministack._HEALTH_PATHS = ("/_ministack/health",)
+    vars(ministack)["_HEALTH_PATHS"] = ("/_ministack/health",)
     config.bind = [f"fd://{listen_fd}"]
     config.keep_alive_timeout = (
         300  # longer than the front keeps a connection, so that it never meets a closed one

@@ -6,6 +6,7 @@ import contextlib
 import ipaddress
 import signal
 import socket
+import threading
 from collections.abc import Iterator
 from types import FrameType
 
@@ -57,6 +58,9 @@ class _Server(uvicorn.Server):  # type: ignore[misc]
         def stop(_signal: int, _frame: FrameType | None) -> None:
             self.should_exit = True
 
+        if threading.current_thread() is not threading.main_thread():  # where signals cannot be handled
+            yield
+            return
         previous = {number: signal.signal(number, stop) for number in (signal.SIGTERM, signal.SIGINT)}
         try:
             yield
@@ -65,8 +69,8 @@ class _Server(uvicorn.Server):  # type: ignore[misc]
                 signal.signal(number, handler)
 
 
-def serve(app: ASGIApp, listener: socket.socket) -> None:
-    """Serve until SIGTERM or SIGINT."""
+def make_server(app: ASGIApp) -> uvicorn.Server:
+    """Make the server of ``app``; ``run(sockets=[...])`` serves until SIGTERM, SIGINT or ``should_exit``."""
     config = uvicorn.Config(
         app,
         lifespan="on",
@@ -80,4 +84,4 @@ def serve(app: ASGIApp, listener: socket.socket) -> None:
         timeout_graceful_shutdown=GRACE_S,
         backlog=1024,
     )
-    _Server(config).run(sockets=[listener])
+    return _Server(config)

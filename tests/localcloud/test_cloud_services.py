@@ -138,7 +138,7 @@ def test_unsigned_invocation_is_refused(cloud: CloudProcess) -> None:
         urllib.request.urlopen(request)
     with caught.value as response:
         assert 400 <= response.code < 500
-        assert "__type" in json.load(response)
+        assert json.load(response)["Code"] == "MissingAuthenticationTokenException"
 
 
 @pytest.mark.parametrize(
