@@ -87,9 +87,7 @@ def new_desk(store: Store, *, opening_cents: int = 1_000_000, mode: str = "ledge
 
 
 def _postgres_schema() -> Iterator[str]:
-    url = os.environ.get(POSTGRES)
-    if not url:
-        pytest.skip(f"set {POSTGRES} to a PostgreSQL URL to run the market's tests on it too")
+    url = os.environ[POSTGRES]
     schema = f"test_{secrets.token_hex(6)}"
     engine = create_engine(url.replace("postgresql://", "postgresql+psycopg://", 1))
     with engine.begin() as connection:
@@ -101,7 +99,7 @@ def _postgres_schema() -> Iterator[str]:
     engine.dispose()
 
 
-@pytest.fixture(params=["sqlite", "postgresql"])
+@pytest.fixture(params=["sqlite", "postgresql"] if POSTGRES in os.environ else ["sqlite"])
 def store_url(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[str]:
     """A database of the test's own, of each kind."""
     if request.param == "sqlite":

@@ -1,0 +1,117 @@
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+from sqlalchemy import update
+
+from workforce.market import Refused, RequestError
+from workforce.market.qualifications import WorkerRecord, meets, normalise
+from workforce.store.tables import workers
+
+APPROVED, PERCENT, LOCALE = "00000000000000000040", "000000000000000000L0", "00000000000000000071"
+US = {"Country": "US"}
+
+
+def need(type_id: str, comparator: str, *values: int, **more: Any) -> dict[str, Any]:
+    integers = {"IntegerValues": list(values)} if values else {}
+    return {"QualificationTypeId": type_id, "Comparator": comparator, **integers, **more}
+
+
+def test_defaults_are_filled_in() -> None:
+    assert normalise(None) == normalise([]) == []
+    assert normalise([need(APPROVED, "GreaterThan", 5)]) == [
+        need(APPROVED, "GreaterThan", 5, RequiredToPreview=False, ActionsGuarded="Accept")
+    ]
+    (found,) = normalise([need(LOCALE, "In", LocaleValues=[US], RequiredToPreview=True)])
+    assert (found["ActionsGuarded"], found["LocaleValues"]) == ("PreviewAndAccept", [US])
+
+
+@pytest.mark.parametrize(
+    "requirement",
+    [
+        need(APPROVED, "Exists", 1),
+        need(APPROVED, "DoesNotExist", LocaleValues=[US]),
+        need(APPROVED, "EqualTo"),
+        need(APPROVED, "EqualTo", 1, 2),
+        need(APPROVED, "GreaterThan", 1, LocaleValues=[US]),
+        need(APPROVED, "In", *range(16)),
+        need(LOCALE, "NotIn", LocaleValues=[US] * 31),
+        need(LOCALE, "EqualTo", LocaleValues=[US] * 2),
+        need(LOCALE, "GreaterThan", LocaleValues=[US]),
+        need(APPROVED, "Like", 1),
+        need("", "Exists"),
+        need(APPROVED, "Exists", ActionsGuarded="Sleep"),
+        need(APPROVED, "Exists", ActionsGuarded="Accept", RequiredToPreview=True),
+        "Exists",
+    ],
+)
+def test_bad_requirements_are_named(requirement: Any) -> None:
+    with pytest.raises(RequestError, match=r"^QualificationRequirements\[1\]"):
+        normalise([need(APPROVED, "Exists"), requirement])
+
+
+def test_at_most_ten() -> None:
+    assert len(normalise([need(APPROVED, "Exists")] * 10)) == 10
+    with pytest.raises(RequestError, match="at most 10"):
+        normalise([need(APPROVED, "Exists")] * 11)
+
+
+@pytest.mark.parametrize(
+    ("requirement", "met"),
+    [
+        (need(APPROVED, "GreaterThan", 90), False),
+        (need(APPROVED, "GreaterThanOrEqualTo", 90), True),
+        (need(APPROVED, "LessThan", 90), False),
+        (need(APPROVED, "LessThanOrEqualTo", 90), True),
+        (need(APPROVED, "EqualTo", 90), True),
+        (need(APPROVED, "NotEqualTo", 90), False),
+        (need(APPROVED, "In", 1, 90), True),
+        (need(APPROVED, "NotIn", 1, 90), False),
+        (need(APPROVED, "Exists"), True),
+        (need(APPROVED, "DoesNotExist"), False),
+        (need(PERCENT, "GreaterThanOrEqualTo", 75), True),
+        (need(PERCENT, "GreaterThan", 75), False),
+        (need(LOCALE, "EqualTo", LocaleValues=[US]), False),
+        (need(LOCALE, "NotEqualTo", LocaleValues=[US]), False),
+        (need("3SOMETHINGELSE", "Exists"), False),
+        (need("3SOMETHINGELSE", "DoesNotExist"), False),
+    ],
+)
+def test_what_a_worker_meets(requirement: dict[str, Any], met: bool) -> None:
+    record = WorkerRecord(submitted=120, approved=90)
+    assert meets(normalise([requirement]), record) is met
+    assert meets(normalise([need(APPROVED, "Exists"), requirement]), record) is met
+
+
+def test_the_percentage_counts_as_100_until_100_submissions() -> None:
+    requirement = normalise([need(PERCENT, "EqualTo", 100)])
+    assert meets(requirement, WorkerRecord(submitted=99, approved=0))
+    assert not meets(requirement, WorkerRecord(submitted=100, approved=99))
+
+
+def test_guarded_work_is_neither_offered_nor_given(desk: Any) -> None:
+    open_type = desk.hit_type()
+    expert = desk.hit_type(QualificationRequirements=[need(APPROVED, "GreaterThan", 9)])
+    local = desk.hit_type(QualificationRequirements=[need(LOCALE, "EqualTo", LocaleValues=[US])])
+    hits = {
+        name: desk.hit(1, hit_type=t) for name, t in (("open", open_type), ("expert", expert), ("us", local))
+    }
+    desk.market.workers.ensure_worker("AWA")
+
+    def offered() -> set[str]:
+        return {listing.hit_id for listing in desk.market.workers.available("AWA")}
+
+    assert offered() == {hits["open"]}
+    for name in ("expert", "us"):
+        with pytest.raises(Refused) as caught:
+            desk.market.workers.accept("AWA", hits[name])
+        assert caught.value.reason == "not_qualified"
+    with desk.market.store.write() as connection:
+        connection.execute(update(workers).values(approved=10, submitted=10))
+    assert offered() == {hits["open"], hits["expert"]}
+    assert desk.market.workers.accept("AWA", hits["expert"]).status == "Accepted"
+    (shown,) = desk.show(hits["us"])["QualificationRequirements"]
+    assert shown == need(
+        LOCALE, "EqualTo", LocaleValues=[US], RequiredToPreview=False, ActionsGuarded="Accept"
+    )
