@@ -88,12 +88,15 @@ def main(argv: Sequence[str] | None = None) -> int:
         action="store_true",
         help="make environments anew that were made with another Python version",
     )
+    names = [environment.folder for environment in ENVIRONMENTS]
+    parser.add_argument("--only", action="append", choices=names, help="leave the others alone")
     options = parser.parse_args(argv)
+    wanted = [each for each in ENVIRONMENTS if each.folder in (options.only or names)]
+    same = options.rebuild_for_other_python
     try:
-        same = options.rebuild_for_other_python
-        if stale_environments(ROOT, same_python=same):
+        if stale_environments(wanted, ROOT, same_python=same):
             with one_at_a_time(ROOT):
-                build_all(stale_environments(ROOT, same_python=same), ROOT, same_python=same)
+                build_all(stale_environments(wanted, ROOT, same_python=same), ROOT, same_python=same)
     except SetupError as error:
         print(f"setup: {error}", file=sys.stderr)
         return 1
@@ -103,9 +106,11 @@ def main(argv: Sequence[str] | None = None) -> int:
     return 0
 
 
-def stale_environments(root: Path, *, same_python: bool) -> list[Environment]:
+def stale_environments(
+    environments: Sequence[Environment], root: Path, *, same_python: bool
+) -> list[Environment]:
     """The environments that have to be made or brought up to date."""
-    return [each for each in ENVIRONMENTS if not is_current(each, root, same_python=same_python)]
+    return [each for each in environments if not is_current(each, root, same_python=same_python)]
 
 
 @contextmanager
