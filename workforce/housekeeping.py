@@ -26,16 +26,24 @@ class Housekeeping:
         self._stop = threading.Event()
         self._thread = threading.Thread(target=self._run, name="workforce-housekeeping", daemon=True)
 
-    def __enter__(self) -> Self:
+    def start(self) -> None:
+        """Start the thread; an object can be started once."""
         self._thread.start()
+
+    def stop(self) -> None:
+        """Stop the thread and run the timers a last time; call it before the store is closed."""
+        self._stop.set()
+        self._thread.join()
+        self._tidy()
+
+    def __enter__(self) -> Self:
+        self.start()
         return self
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        self._stop.set()
-        self._thread.join()
-        self._tidy()
+        self.stop()
 
     def _run(self) -> None:
         while not self._stop.wait(self._every):
