@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import logging
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -10,18 +9,23 @@ from starlette.types import ASGIApp
 
 from localcloud.emulator import ACCOUNT_ID
 from localcloud.state import StateFolder
-from workforce.api.keys import AccessKey, StaticKeys
-from workforce.crowd import CrowdPlan, CrowdRunner
-from workforce.market import Market
-from workforce.store import Store
 
-if TYPE_CHECKING:
+if (
+    TYPE_CHECKING
+):  # imported in `start`, in a thread, while the emulator is starting: they cost a second of CPU
     from localcloud.sagemaker.app import SageMaker
+    from workforce.api.keys import StaticKeys
+    from workforce.crowd import CrowdPlan, CrowdRunner
+    from workforce.store import Store
 
-KEYS = StaticKeys(AccessKey("test", "test", ACCOUNT_ID))  # public on purpose: the server is on loopback only
 OPENING_CENTS = 1_000_000
 
-log = logging.getLogger("localcloud.services")
+
+def local_keys() -> StaticKeys:
+    """Return the one key pair, public on purpose: the server is on loopback only."""
+    from workforce.api.keys import AccessKey, StaticKeys
+
+    return StaticKeys(AccessKey("test", "test", ACCOUNT_ID))
 
 
 class WorkforceService:
@@ -37,6 +41,9 @@ class WorkforceService:
     def start(self) -> None:
         """Open the store, make the app, and send the crowd to work."""
         from workforce.app import create_app
+        from workforce.crowd import CrowdRunner
+        from workforce.market import Market
+        from workforce.store import Store
 
         self._store = Store.open(f"sqlite:///{self._state.database}")
         market = Market(self._store)
@@ -44,7 +51,7 @@ class WorkforceService:
             ACCOUNT_ID, name="Local requester", opening_cents=OPENING_CENTS, mode="ledger"
         )
         secret = self._state.site_secret()
-        self.app = create_app(market, KEYS, site_secret=secret)
+        self.app = create_app(market, local_keys(), site_secret=secret)
         if self._plan:
             self._runner = CrowdRunner(market, self._plan)
             self._runner.start()
@@ -73,7 +80,7 @@ class SageMakerService:
 
         self._service = SageMaker(self._state.sagemaker, self._endpoint_url, self._python)
         self._service.start()
-        self.app = sagemaker_app(self._service, KEYS)
+        self.app = sagemaker_app(self._service, local_keys())
 
     def stop(self) -> None:
         """Stop every process of a job or an endpoint."""

@@ -6,24 +6,30 @@ import argparse
 import logging
 import os
 import signal
+import socket
 import sys
 from collections.abc import Sequence
 from contextlib import ExitStack
+from functools import partial
 from pathlib import Path
 from types import FrameType
+from typing import TYPE_CHECKING
 
 from localcloud.adapters import SageMakerService, WorkforceService
 from localcloud.emulator import Emulator, EmulatorMissing, EmulatorSettings, find_python
-from localcloud.front import Front
-from localcloud.server import BadAddress, bind, is_loopback, make_server
+from localcloud.server import BadAddress, bind, make_server, require_loopback
 from localcloud.state import StateFolder, StateInUse, StateUnusable
-from workforce.crowd import Crowd, CrowdFileError, CrowdPlan
+
+if TYPE_CHECKING:
+    from workforce.crowd import CrowdPlan
 
 CHECKOUT = Path(__file__).resolve().parents[1]
 USAGE_ERROR = 2
 CANNOT_START = 1
 
-log = logging.getLogger("localcloud")
+
+class BadCrowd(Exception):
+    """The crowd file cannot be used; the message names it, the field and the fix."""
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -34,40 +40,57 @@ def main(argv: Sequence[str] | None = None) -> int:
     """
     arguments = _parser().parse_args(argv)
     try:
-        if not is_loopback(arguments.host):
-            bind(arguments.host, arguments.port)  # raises with the explanation
-        crowd = Crowd.load(arguments.crowd) if arguments.crowd else None
-    except (CrowdFileError, BadAddress) as error:
+        require_loopback(arguments.host)
+        crowd = _crowd(arguments.crowd) if arguments.crowd else None
+    except (BadAddress, BadCrowd) as error:
         return _refuse(error, USAGE_ERROR)
-    except OSError as error:
-        return _refuse(f"--crowd {arguments.crowd}: {error.strerror}; give a readable YAML file", USAGE_ERROR)
     try:
-        _run(arguments, crowd)
+        return _run(arguments, crowd)
     except (StateInUse, StateUnusable, BadAddress, EmulatorMissing) as error:
         return _refuse(error, CANNOT_START)
-    return 0
 
 
-def _run(arguments: argparse.Namespace, crowd: CrowdPlan | None) -> None:
+def _crowd(path: Path) -> CrowdPlan:
+    from workforce.crowd import Crowd, CrowdFileError
+
+    try:
+        return Crowd.load(path)
+    except CrowdFileError as error:
+        raise BadCrowd(f"--crowd: {error}") from error
+    except OSError as error:
+        raise BadCrowd(f"--crowd {path}: {error.strerror}; give a readable YAML file") from error
+
+
+def _run(arguments: argparse.Namespace, crowd: CrowdPlan | None) -> int:
     python = find_python(CHECKOUT, os.environ.get("LOCALCLOUD_EMULATOR_PYTHON"))
     state = StateFolder(arguments.state.resolve())
     state.prepare()
     with ExitStack() as held:
         held.enter_context(state.lock(arguments.port))
         listener = held.enter_context(bind(arguments.host, arguments.port))
-        _set_up_logging(state)
-        port: int = listener.getsockname()[1]
-        host = "[::1]" if ":" in arguments.host else "127.0.0.1"
-        url = f"http://{host}:{port}"
         for number in (signal.SIGTERM, signal.SIGINT):  # until the server takes them over
             signal.signal(number, _leave)
-        front = Front(
-            Emulator(EmulatorSettings(python, state.emulator, state.logs / "emulator.log", port)),
-            WorkforceService(state, crowd),
-            SageMakerService(state, url, _training_python()),
-        )
-        print(f"local cloud on {url}, state in {state.path}; ready when {url}/health answers 200", flush=True)
-        make_server(front).run(sockets=[listener])
+        _set_up_logging(state)
+        return _serve(state, python, crowd, listener)
+
+
+def _serve(state: StateFolder, python: Path, crowd: CrowdPlan | None, listener: socket.socket) -> int:
+    from localcloud.front import Front
+
+    host, port = listener.getsockname()[:2]
+    url = f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
+    front = Front(
+        Emulator(EmulatorSettings(python, state.emulator, state.logs / "emulator.log", port)),
+        WorkforceService(state, crowd),
+        SageMakerService(state, url, _training_python()),
+    )
+    print(f"local cloud on {url}, state in {state.path}; ready when {url}/health answers 200", flush=True)
+    server = make_server(front)
+    front.on_failure = partial(setattr, server, "should_exit", True)
+    server.run(sockets=[listener])
+    for problem in front.problems:
+        print(f"localcloud: {problem}", file=sys.stderr)
+    return CANNOT_START if front.problems else 0
 
 
 def _leave(_number: int, _frame: FrameType | None) -> None:

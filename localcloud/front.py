@@ -36,8 +36,8 @@ class Service(Protocol):
 class Front:
     """The ASGI application.
 
-    ``needs_aws`` are the services that call the others through the front itself, so they start
-    when the emulator answers.
+    The workforce starts at once; SageMaker calls S3 and Logs through the front itself, so it
+    starts when the emulator answers.
     """
 
     def __init__(self, emulator: Emulator, workforce: Service, sagemaker: Service) -> None:
@@ -45,6 +45,8 @@ class Front:
         self._services = {"workforce": workforce, "sagemaker": sagemaker}
         self._proxy = Proxy(lambda: emulator.address)
         self._problems: dict[str, str] = {}
+        self.on_failure: Callable[[], None] = lambda: None
+        """Called when a service cannot be started; `problems` says why."""
         self._starting: asyncio.Task[None] | None = None
         self._handlers: dict[Route, Handler] = {
             Route.HEALTH: self._health,
@@ -95,7 +97,13 @@ class Front:
             await asyncio.to_thread(self._services[name].start)
         except Exception as error:
             self._problems[name] = f"failed: {error}"
-            log.exception("%s could not be started", name)
+            log.info("%s could not be started", name, exc_info=True)
+            self.on_failure()
+
+    @property
+    def problems(self) -> list[str]:
+        """The services that could not be started, and why, a line each."""
+        return [f"{name} {problem}" for name, problem in self._problems.items()]
 
     def _statuses(self) -> dict[str, str]:
         statuses = {"emulator": self._emulator.state}

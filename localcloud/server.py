@@ -22,11 +22,7 @@ class BadAddress(Exception):
 
 def bind(host: str, port: int) -> socket.socket:
     """Bind a loopback address. Raises BadAddress for any other, and when the port is taken."""
-    if not is_loopback(host):
-        raise BadAddress(
-            f"--host {host} is not a loopback address; the local cloud's keys are public, "
-            "so it listens on 127.0.0.1, ::1 or localhost only"
-        )
+    require_loopback(host)
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
     listener = socket.socket(family, socket.SOCK_STREAM)
     try:
@@ -42,12 +38,17 @@ def bind(host: str, port: int) -> socket.socket:
     return listener
 
 
-def is_loopback(host: str) -> bool:
-    """Tell whether ``host`` names this machine only."""
+def require_loopback(host: str) -> None:
+    """Raise BadAddress unless ``host`` names this machine only."""
     try:
-        return ipaddress.ip_address(host).is_loopback
+        loopback = ipaddress.ip_address(host).is_loopback
     except ValueError:
-        return host == "localhost"
+        loopback = host == "localhost"
+    if not loopback:
+        raise BadAddress(
+            f"--host {host} is not a loopback address; the local cloud's keys are public, "
+            "so it listens on 127.0.0.1, ::1 or localhost only"
+        )
 
 
 class _Server(uvicorn.Server):  # type: ignore[misc]

@@ -254,3 +254,14 @@ def test_an_emulator_that_cannot_run_is_given_up_on(tmp_path: Path) -> None:
     assert cloud.health() == 503
     assert not psutil.Process(cloud.pid).children()
     assert cloud.stop() == 0
+
+
+def test_a_store_that_cannot_be_opened_ends_it(tmp_path: Path) -> None:
+    state = tmp_path / "state"
+    state.mkdir()
+    (state / "workforce.db").write_bytes(b"this is no database" * 100)
+    command = [sys.executable, "-m", "localcloud", "--port", "0", "--state", str(state)]
+    result = subprocess.run(command, cwd=CHECKOUT, capture_output=True, text=True, timeout=60)
+    assert result.returncode == 1
+    assert "localcloud: workforce failed: " in result.stderr
+    assert "Traceback" not in result.stderr
