@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any
+
+from airflow.sdk.exceptions import AirflowFailException
 
 from groundswell.aws.collecting import Progress
 from groundswell.aws.runs import LabelingRun
@@ -14,11 +16,15 @@ log = logging.getLogger(__name__)
 _CLEANING = ("delete_hits", "delete_endpoint", "delete_endpoint_config", "delete_model", "delete_logs")
 
 
-def summarise(run: LabelingRun, result_of: Callable[[str], Any]) -> dict[str, Any]:
+def summarise(
+    run: LabelingRun, result_of: Callable[[str], Any], states: Mapping[str, str | None]
+) -> dict[str, Any]:
     """
     Write ``summary.json`` beside the ledger of the run, and return it.
 
     :param result_of: returns what a task returned, by task id; None where it did not run.
+    :param states: the states of the clean-up's tasks, by task id.
+    :raises AirflowFailException: after writing, where a task of the clean-up failed.
     """
     state = run.ledger.fold()
     progress = Progress.of(state)
@@ -49,6 +55,12 @@ def summarise(run: LabelingRun, result_of: Callable[[str], Any]) -> dict[str, An
     }
     uri = run.ledger.put_document("summary.json", document)
     log.info("%s; summary at %s", progress.line(run.batch.spend.budget_cents), uri)
+    failed = sorted(task for task, state in states.items() if state in {"failed", "upstream_failed"})
+    if failed:
+        raise AirflowFailException(
+            f"the clean-up is not complete: {', '.join(failed)}; "
+            "see their logs, then clear them with this task"
+        )
     return document
 
 
