@@ -38,6 +38,7 @@ def hits(site: Site, request: Request, session: Session, worker_id: str) -> Resp
         groups=groups[(page - 1) * _PER_PAGE : page * _PER_PAGE],
         total=sum(group.count for group in groups),
         complete=complete,
+        returned="returned" in request.query_params,
         page=page,
         pages=pages,
         held=_in_hand(site, worker_id),

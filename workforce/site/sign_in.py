@@ -15,7 +15,7 @@ from workforce.site.context import Site
 from workforce.site.sessions import Session
 
 _HOME = "/worker/hits"
-_LOCAL_PATH = re.compile(r"/worker(?:/[\w.~-]+)*(?:\?[\w=&%.~-]*)?", re.ASCII)
+_LOCAL_PATH = re.compile(r"/worker(?:/[\w-]+)*(?:\?[\w=&%.~-]*)?", re.ASCII)
 
 
 def sign_in_page(site: Site) -> Endpoint:

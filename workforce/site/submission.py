@@ -22,7 +22,7 @@ from workforce.site.headers import MESSAGE_POLICY
 from workforce.site.lists import next_of_type
 from workforce.site.question_html import PREVIEW_ASSIGNMENT
 
-_MAX_BYTES = 1024 * 1024
+_ENCODED = 4  # a form's encoding may take that many bytes for one of the answer's
 _MAX_FIELDS = 2000
 _SUBMITTED_BEFORE = re.compile(r"\b(submitted|approved|rejected)\b")
 Fields = list[tuple[str, str]]
@@ -36,7 +36,7 @@ def external_submit(site: Site) -> AsyncEndpoint:
             text = "The form of this HIT must be sent with method POST; the requester has to correct it."
             return _message(site, request, 405, "Not recorded", text)
         try:
-            fields = await _fields(request)
+            fields = await _fields(request, _ENCODED * site.market.settings.max_answer_bytes)
         except HTTPException as error:
             return _message(site, request, error.status_code, "Not recorded", error.detail)
         return await run_in_threadpool(_record, site, request, fields)
@@ -44,18 +44,18 @@ def external_submit(site: Site) -> AsyncEndpoint:
     return endpoint
 
 
-async def _fields(request: Request) -> Fields:
+async def _fields(request: Request, most: int) -> Fields:
     """The fields in document order; of an uploaded file only the name counts, as in a plain form."""
     body = bytearray()
     async for chunk in request.stream():
         body += chunk
-        if len(body) > _MAX_BYTES:
-            raise HTTPException(413, f"The answers are larger than {_MAX_BYTES // 1024} KiB.")
+        if len(body) > most:
+            raise HTTPException(413, "The answers are too large.")
     kind = request.headers.get("content-type", "").split(";")[0].strip().lower()
     if kind not in ("application/x-www-form-urlencoded", "multipart/form-data"):
         raise HTTPException(415, "Answers must come from an HTML form.")
     replay = Request(request.scope, _replayed(bytes(body)))
-    async with replay.form(max_files=20, max_fields=_MAX_FIELDS, max_part_size=_MAX_BYTES) as form:
+    async with replay.form(max_files=20, max_fields=_MAX_FIELDS, max_part_size=most) as form:
         return [
             (name, value if isinstance(value, str) else value.filename or "")
             for name, value in form.multi_items()
