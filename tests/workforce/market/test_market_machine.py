@@ -271,7 +271,7 @@ class MarketMachine(RuleBasedStateMachine):
 
 TestMarketMachine = MarketMachine.TestCase
 TestMarketMachine.settings = settings(
-    max_examples=50,
+    max_examples=25,
     stateful_step_count=40,
     deadline=None,
     suppress_health_check=[HealthCheck.too_slow, HealthCheck.filter_too_much],
