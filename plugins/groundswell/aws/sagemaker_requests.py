@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -19,6 +19,9 @@ MAX_NAME = 63
 _NAME = re.compile(r"[a-zA-Z0-9](-*[a-zA-Z0-9])*")
 #: Failures that the next try would meet again: the script's own, and wrong input.
 _LASTING = ("AlgorithmError", "ClientError")
+#: What the script itself printed last when it failed: "ValueError: …", "train.py: error: …".
+_SAID = re.compile(r"\b\w*(error|exception): \S", re.IGNORECASE)
+_TOOLKIT = "sagemaker-training-toolkit"
 _VARIANT = "AllTraffic"
 
 
@@ -99,11 +102,13 @@ def _covers(actual: Any, asked: Any) -> bool:
     return str(actual) == str(asked)  # templated numbers are text
 
 
-def training_failure(name: str, job: Mapping[str, Any]) -> AirflowException:
+def training_failure(name: str, job: Mapping[str, Any], log: Sequence[str]) -> AirflowException:
     """
     Return the exception for a job that ended without a model.
 
     Trying again can help only where the service itself failed.
+
+    :param log: the end of the job's log. The container's FailureReason often does not quote the script.
     """
     status, secondary = job["TrainingJobStatus"], job.get("SecondaryStatus", "")
     if status == "Stopped":
@@ -112,10 +117,17 @@ def training_failure(name: str, job: Mapping[str, Any]) -> AirflowException:
             f"training job {name} was stopped ({why or 'no reason given'}); clear this task to start another"
         )
     reason = job.get("FailureReason") or "no reason given"
-    message = f"training job {name} {str(status).lower()}: {reason}"
+    said = next((line.strip() for line in reversed(log) if _tells(line)), "")
+    message = f"training job {name} {str(status).lower()}: {said or reason}"
+    if said:
+        message += f" ({' '.join(reason.split())})"
     if reason.startswith(_LASTING):
-        return AirflowFailException(f"{message}. See the log above, correct the cause and clear this task")
+        return AirflowFailException(f"{message}; correct the cause and clear this task")
     return AirflowException(message)
+
+
+def _tells(line: str) -> bool:
+    return _TOOLKIT not in line and bool(_SAID.search(line))
 
 
 @dataclass(frozen=True)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable
-from functools import cached_property, partial
+from functools import cached_property
 from pathlib import Path
 from typing import Any, Literal
 
@@ -177,22 +177,6 @@ class GroundswellSageMakerHook(SageMakerHook):
             events += page["events"]
         events.sort(key=lambda event: event["timestamp"])
         return [str(event["message"]) for event in events[-lines:]]
-
-    def delete_training_log(self, job_name: str) -> int:
-        """
-        Delete the job's log streams, and leave those of other jobs.
-
-        .. seealso::
-            - :external+boto3:py:meth:`CloudWatchLogs.Client.delete_log_stream`
-
-        :param job_name: the name of the training job
-        :return: how many there were
-        """
-        streams = self.training_log_streams(job_name)
-        delete = partial(self.logs_hook.conn.delete_log_stream, logGroupName=TRAINING_LOG_GROUP)
-        for stream in streams:
-            self._found(partial(delete, logStreamName=stream))
-        return len(streams)
 
     def upload_source(self, archive: SourceArchive, s3_uri: str) -> str:
         """

@@ -219,17 +219,18 @@ class SageMakerTrainOperator(SageMakerOperator):
     def _finished(self, context: Context, name: str) -> dict[str, Any]:
         self._running_job = None
         job = self.hook.describe_training_job(name)
-        self._show_log(context, name)
+        log = self._shown_log(context, name)
         if job["TrainingJobStatus"] != "Completed":
-            raise training_failure(name, job)
+            raise training_failure(name, job, log)
         return {
             "training_job_name": name,
             "model_artifacts": job["ModelArtifacts"]["S3ModelArtifacts"],
             "metrics": {each["MetricName"]: each["Value"] for each in job.get("FinalMetricDataList", [])},
         }
 
-    def _show_log(self, context: Context, name: str) -> None:
-        """Link to the job's log and copy its end; what cannot be shown must not fail a job that is done."""
+    def _shown_log(self, context: Context, name: str) -> list[str]:
+        """Link to the job's log and return its end; what cannot be shown must not fail a job that is done."""
+        lines: list[str] = []
         try:
             for stream in self.hook.training_log_streams(name)[:1]:
                 CloudWatchEventsLink.persist(
@@ -241,7 +242,9 @@ class SageMakerTrainOperator(SageMakerOperator):
                     awslogs_group=TRAINING_LOG_GROUP,
                     awslogs_stream_name=stream,
                 )
-            for line in self.hook.training_log_end(name, LOG_LINES) if self.print_log else ():
+            lines = self.hook.training_log_end(name, LOG_LINES)
+            for line in lines if self.print_log else ():
                 self.log.info("%s | %s", name, line)
         except Exception as error:
             self.log.warning("The log of training job %s cannot be shown: %s", name, error)
+        return lines
