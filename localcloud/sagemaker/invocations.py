@@ -10,7 +10,6 @@ from collections.abc import Mapping
 from typing import Any
 
 import httpx
-from starlette.concurrency import run_in_threadpool
 from starlette.responses import Response
 
 from localcloud.sagemaker.arns import Caller
@@ -47,7 +46,7 @@ class Invoker:
 
     async def invoke(self, name: str, headers: Mapping[str, str], body: bytes, caller: Caller) -> Response:
         """Answer one InvokeEndpoint request."""
-        fleet = await run_in_threadpool(self._service.fleet, name)
+        fleet = self._service.fleet(name)
         if fleet is None:
             text = f"Endpoint {name} of account {caller.account} not found."
             return runtime_error("ValidationError", text, 400)

@@ -20,6 +20,10 @@ _PASSED_ON_PREFIXES = ("PIP_", "UV_")
 _PROXIES = ("HTTP_PROXY", "HTTPS_PROXY", "http_proxy", "https_proxy")
 
 
+class InterpreterMissing(RuntimeError):
+    """There is no training interpreter; `str(error)` says how to get one."""
+
+
 class LineSplitter:
     """Cuts a stream of bytes into lines of text; undecodable bytes become replacement characters."""
 
@@ -96,7 +100,15 @@ class Supervised:
         on_line: Callable[[str], None],
         pass_fds: Sequence[int] = (),
     ) -> None:
-        """Start it; ``on_line`` gets stdout and stderr line by line, in a thread of its own."""
+        """Start it; ``on_line`` gets stdout and stderr line by line, in a thread of its own.
+
+        Raises InterpreterMissing.
+        """
+        if not os.access(python, os.X_OK):
+            raise InterpreterMissing(
+                f"the training interpreter {python} does not exist; make the environment that "
+                "requirements-training.txt describes, or name another in LOCALCLOUD_TRAINING_PYTHON"
+            )
         reader, self._lifeline = os.pipe()
         self._closing = threading.Lock()
         try:

@@ -9,7 +9,7 @@ import subprocess
 import sys
 import tarfile
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -38,12 +38,12 @@ def until(done: Callable[[], Any], what: str, limit: float = LIMIT_S) -> Any:
     return result
 
 
-def archive(**files: bytes) -> bytes:
-    """Return a .tar.gz; the names' double underscores are dots."""
+def archive(files: Mapping[str, bytes]) -> bytes:
+    """Return a .tar.gz."""
     buffer = io.BytesIO()
     with tarfile.open(fileobj=buffer, mode="w:gz") as tar:
         for name, content in files.items():
-            info = tarfile.TarInfo(name.replace("__", "."))
+            info = tarfile.TarInfo(name)
             info.size = len(content)
             tar.addfile(info, io.BytesIO(content))
     return buffer.getvalue()
@@ -70,7 +70,7 @@ class Bench:
     def source(self, script: str) -> str:
         """Upload a script as a source archive."""
         content = (SCRIPTS / script).read_bytes()
-        return self.put(f"code/{script}.tar.gz", archive(**{script.replace(".", "__"): content}))
+        return self.put(f"code/{script}.tar.gz", archive({script: content}))
 
     def job(self, name: str, script: str, **more: Any) -> dict[str, Any]:
         """Return a request for a training job."""
@@ -115,21 +115,21 @@ class Bench:
             lines += [event["message"] for event in events["events"]]
         return lines
 
-    def model(self, value: str) -> str:
-        """Make a model that answers with a constant."""
+    def model(self, value: str, **environment: str) -> str:
+        """Make a model that answers with a constant; its archive has the code too, as the SDK packs it."""
         name = self.name("model")
-        self.sagemaker.create_model(
-            ModelName=name,
-            ExecutionRoleArn=ROLE,
-            PrimaryContainer={
-                "Image": IMAGE,
-                "ModelDataUrl": self.put(f"models/{name}.tar.gz", archive(value__txt=value.encode())),
-                "Environment": {
-                    "SAGEMAKER_PROGRAM": "serve_constant.py",
-                    "SAGEMAKER_SUBMIT_DIRECTORY": self.source("serve_constant.py"),
-                },
-            },
-        )
+        code = (SCRIPTS / "serve_constant.py").read_bytes()
+        files = {"value.txt": value.encode(), "code/serve_constant.py": code}
+        script = {
+            "SAGEMAKER_PROGRAM": "serve_constant.py",
+            "SAGEMAKER_SUBMIT_DIRECTORY": "/opt/ml/model/code",
+        }
+        container = {
+            "Image": IMAGE,
+            "ModelDataUrl": self.put(f"models/{name}.tar.gz", archive(files)),
+            "Environment": {**script, **environment},
+        }
+        self.sagemaker.create_model(ModelName=name, ExecutionRoleArn=ROLE, PrimaryContainer=container)
         return name
 
     def config(self, *models: str) -> str:

@@ -166,6 +166,16 @@ def test_a_broken_model_fails_its_endpoint_which_can_only_be_deleted(bench: Benc
     until(lambda: is_gone(bench, name), "the end of the endpoint")
 
 
+def test_a_model_without_its_script_says_what_is_missing(bench: Bench) -> None:
+    name = bench.name("lost")
+    config = bench.config(bench.model("x", SAGEMAKER_PROGRAM="inference.py"))
+    bench.sagemaker.create_endpoint(EndpointName=name, EndpointConfigName=config)
+    assert bench.settled(name)["EndpointStatus"] == "Failed"
+    logged = "\n".join(lines(bench, f"/aws/sagemaker/Endpoints/{name}"))
+    assert "there is no inference.py in" in logged
+    bench.sagemaker.delete_endpoint(EndpointName=name)
+
+
 def test_variants_share_the_requests_or_are_named(bench: Bench) -> None:
     endpoint = bench.endpoint(bench.config(bench.model("one"), bench.model("two")))
     assert {bench.invoke(endpoint) for _ in range(40)} == {"one", "two"}

@@ -16,6 +16,10 @@ def pids(bench: Bench, job: str) -> list[int]:
     return [int(pid) for line in bench.log(job) if line.startswith("pids") for pid in line.split()[1:]]
 
 
+def endpoint_names(bench: Bench) -> list[str]:
+    return [endpoint["EndpointName"] for endpoint in bench.sagemaker.list_endpoints()["Endpoints"]]
+
+
 def test_endpoints_come_back_and_jobs_run_again(cloud: CloudProcess, server: ServerProcess) -> None:
     bench = Bench(cloud.client, server.client)
     config = bench.config(bench.model("durable"))
@@ -27,6 +31,10 @@ def test_endpoints_come_back_and_jobs_run_again(cloud: CloudProcess, server: Ser
     assert server.process is not None
     family = psutil.Process(server.process.pid).children(recursive=True)
     assert {process.pid for process in family} > set(first)
+    doomed = bench.endpoint(config)
+    newer = bench.config(bench.model("newer"))
+    bench.sagemaker.update_endpoint(EndpointName=endpoint, EndpointConfigName=newer)
+    bench.sagemaker.delete_endpoint(EndpointName=doomed)
 
     server.kill()
     _, alive = psutil.wait_procs(family, timeout=10)
@@ -34,8 +42,10 @@ def test_endpoints_come_back_and_jobs_run_again(cloud: CloudProcess, server: Ser
 
     server.start()
     bench = Bench(cloud.client, server.client)
-    assert bench.settled(endpoint)["EndpointStatus"] == "InService"
-    assert bench.invoke(endpoint) == "durable"
+    described = bench.settled(endpoint)
+    assert (described["EndpointStatus"], described["EndpointConfigName"]) == ("InService", newer)
+    assert bench.invoke(endpoint) == "newer"
+    until(lambda: endpoint_names(bench) == [endpoint], "the end of the endpoint that was being deleted")
     again = until(lambda: pids(bench, job)[2:], "the second run")
     assert set(again).isdisjoint(first)
     steps = [step["Status"] for step in bench.described(job)["SecondaryStatusTransitions"]]

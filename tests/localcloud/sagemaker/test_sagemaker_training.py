@@ -72,7 +72,15 @@ def unpacked(bench: Bench, uri: str) -> tarfile.TarFile:
 
 def test_a_job_stops_with_sigterm_and_keeps_what_it_saved(bench: Bench, jobs: dict[str, str]) -> None:
     name = jobs["endless"]
-    until(lambda: any(line.startswith("pids") for line in bench.log(name)), "the script's first line")
+    working: list[int] = []
+
+    def has_begun() -> bool:
+        states = [bench.described(job)["SecondaryStatus"] for job in jobs.values()]
+        working.append(sum(state in ("Downloading", "Training", "Uploading") for state in states))
+        return any(line.startswith("pids") for line in bench.log(name))
+
+    until(has_begun, "the script's first line")
+    assert max(working) == 2, "two jobs run at once, and no more"
     bench.sagemaker.stop_training_job(TrainingJobName=name)
     assert bench.described(name)["TrainingJobStatus"] in ("Stopping", "Stopped")
     job = bench.ended(name)
