@@ -10,7 +10,7 @@ from botocore.stub import Stubber
 
 from groundswell.aws.hooks.sagemaker import GroundswellSageMakerHook
 from groundswell.aws.source_archive import SourceArchive
-from tests.groundswell.aws.sagemaker_support import ARN, add_endpoint, add_job, add_missing, endpoint, stubbed
+from tests.groundswell.aws.sagemaker_support import ARN, add_endpoint, add_job, add_missing, stubbed
 
 NO_ENDPOINT = f'Could not find endpoint "{ARN}".'
 BUSY = f'Cannot update in-progress endpoint "{ARN}".'
@@ -30,7 +30,7 @@ def stub(hook: GroundswellSageMakerHook) -> Any:
         stubber.assert_no_pending_responses()
 
 
-def test_it_is_the_providers_hook_for_another_service_too(hook: GroundswellSageMakerHook) -> None:
+def test_it_is_a_hook_of_the_provider(hook: GroundswellSageMakerHook) -> None:
     assert isinstance(hook, SageMakerHook)
     assert hook.client_type == "sagemaker"
 
@@ -218,10 +218,3 @@ def test_code_is_uploaded_once_per_content(hook: GroundswellSageMakerHook) -> No
         stub.add_response("head_object", {})
         assert hook.upload_source(archive, "s3://b/code") == f"s3://b/{key}"
         stub.assert_no_pending_responses()
-
-
-def test_a_described_endpoint_is_returned(hook: GroundswellSageMakerHook, stub: Stubber) -> None:
-    add_endpoint(stub, "InService", "c")
-    found = hook.find_endpoint("e")
-    assert found is not None
-    assert found["EndpointConfigName"] == endpoint("InService", "c")["EndpointConfigName"]
