@@ -70,23 +70,34 @@ def plan_spend(batch: Batch, n_items: int) -> SpendPlan:
 
 
 def check_spend(plan: SpendPlan, *, budget_cents: int, balance_cents: int) -> None:
-    """Make sure that the run can be paid to its end, whatever the workers answer.
-
-    Both limits are held against the worst case: a run that stops half-way for want of money has paid for
-    answers that settle nothing.
+    """Make sure that the first answers about every item can be paid.
 
     Raises:
-        SpendError: if the budget or the balance is below the plan's worst case.
+        SpendError: if the budget or the balance is below what the plan costs for certain.
     """
-    if plan.worst_cents > budget_cents:
+    if plan.certain_cents > budget_cents:
         raise SpendError(
             f"spend.budget: {dollars(budget_cents)} is below the plan: {plan.describe()}; "
-            f"set spend.budget to {dollars(plan.worst_cents)[1:].replace(',', '')} or more, "
-            "or lower redundancy.most, task.reward or the number of items"
+            f"set spend.budget to {dollars(plan.certain_cents)[1:].replace(',', '')} or more, "
+            "or lower redundancy.first, task.reward or the number of items"
         )
-    if plan.worst_cents > balance_cents:
+    if plan.certain_cents > balance_cents:
         raise SpendError(
             f"account balance: {dollars(balance_cents)} is below the plan: {plan.describe()}; "
-            f"deposit {dollars(plan.worst_cents - balance_cents)} or more, "
-            "or lower redundancy.most, task.reward or the number of items"
+            f"deposit {dollars(plan.certain_cents - balance_cents)} or more, "
+            "or lower redundancy.first, task.reward or the number of items"
         )
+
+
+def spend_warning(plan: SpendPlan, *, budget_cents: int, balance_cents: int) -> str | None:
+    """Say what happens if the worst case does not fit, or None where it fits.
+
+    Items for which the money ends are given up and reported; nothing is spent beyond the budget.
+    """
+    limit, name = min((budget_cents, "spend.budget"), (balance_cents, "account balance"))
+    if plan.worst_cents <= limit:
+        return None
+    return (
+        f"the worst case of {dollars(plan.worst_cents)} is above the {name} of {dollars(limit)}: "
+        "items on which workers disagree may be given up for want of money"
+    )

@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from groundswell.batches.model import Batch
-from groundswell.batches.planning import SpendPlan, check_spend, plan_spend
+from groundswell.batches.planning import SpendPlan, check_spend, plan_spend, spend_warning
 from groundswell.batches.pricing import fee_cents
 from groundswell.batches.units import dollars, parse_duration, parse_money, to_cents
 from groundswell.errors import SpendError
@@ -58,7 +58,7 @@ def test_the_iris_plan() -> None:
     )
     assert plan.answer_cents == 6
     assert "= $18.00 for certain, $45.00 at worst" in plan.describe()
-    check_spend(plan, budget_cents=4500, balance_cents=4500)
+    check_spend(plan, budget_cents=1800, balance_cents=1800)
 
 
 @given(items=st.integers(min_value=0, max_value=10**7))
@@ -76,15 +76,15 @@ def test_fewer_than_no_items_cannot_be_planned() -> None:
 
 def test_a_budget_below_the_plan_is_told_with_both_amounts_and_the_fix() -> None:
     with pytest.raises(SpendError) as caught:
-        check_spend(plan_spend(IRIS, 150), budget_cents=4499, balance_cents=10**6)
-    for part in ("spend.budget: $44.99", "$18.00", "$45.00", "set spend.budget to 45.00 or more"):
+        check_spend(plan_spend(IRIS, 150), budget_cents=1799, balance_cents=10**6)
+    for part in ("spend.budget: $17.99", "$18.00", "$45.00", "set spend.budget to 18.00 or more"):
         assert part in str(caught.value)
 
 
 def test_a_balance_below_the_plan_is_told_with_both_amounts_and_the_fix() -> None:
     with pytest.raises(SpendError) as caught:
-        check_spend(plan_spend(IRIS, 150), budget_cents=4500, balance_cents=1800)
-    for part in ("account balance: $18.00", "$45.00", "deposit $27.00 or more"):
+        check_spend(plan_spend(IRIS, 150), budget_cents=4500, balance_cents=1000)
+    for part in ("account balance: $10.00", "$18.00", "deposit $8.00 or more"):
         assert part in str(caught.value)
 
 
@@ -93,14 +93,16 @@ def test_a_balance_below_the_plan_is_told_with_both_amounts_and_the_fix() -> Non
     budget=st.integers(min_value=0, max_value=40_000),
     balance=st.integers(min_value=0, max_value=40_000),
 )
-def test_a_run_starts_exactly_if_it_can_be_paid_to_its_end(items: int, budget: int, balance: int) -> None:
+def test_a_run_starts_exactly_if_its_first_answers_can_be_paid(items: int, budget: int, balance: int) -> None:
     plan = plan_spend(IRIS, items)
     try:
         check_spend(plan, budget_cents=budget, balance_cents=balance)
         started = True
     except SpendError:
         started = False
-    assert started == (plan.worst_cents <= min(budget, balance))
+    assert started == (plan.certain_cents <= min(budget, balance))
+    fits = spend_warning(plan, budget_cents=budget, balance_cents=balance) is None
+    assert fits == (plan.worst_cents <= min(budget, balance))
 
 
 @given(cents)

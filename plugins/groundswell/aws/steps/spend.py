@@ -7,7 +7,7 @@ from dataclasses import asdict
 from typing import Any
 
 from groundswell.aws.runs import LabelingRun, now_text
-from groundswell.batches.planning import check_spend, plan_spend
+from groundswell.batches.planning import check_spend, plan_spend, spend_warning
 from groundswell.ledger.shards import read_index
 
 log = logging.getLogger(__name__)
@@ -27,18 +27,19 @@ def plan(run: LabelingRun) -> dict[str, Any]:
     whole = plan_spend(batch, items)
     published = plan_spend(batch, len(run.ledger.fold("hits").hits))
     balance = run.mturk.available_cents()
-    check_spend(
-        whole,
-        budget_cents=batch.spend.budget_cents,
-        balance_cents=balance + published.certain_cents,
-    )
+    limits = {
+        "budget_cents": batch.spend.budget_cents,
+        "balance_cents": balance + published.certain_cents,
+    }
+    check_spend(whole, **limits)
+    warning = spend_warning(whole, **limits)
     row = {
         "at": now_text(),
         **asdict(whole),
         "budget_cents": batch.spend.budget_cents,
         "balance_cents": balance,
-        "text": whole.describe(),
-        "approval": whole.worst_cents > batch.spend.approve_above_cents,
+        "text": "; ".join(filter(None, [whole.describe(), warning])),
+        "approval": warning is not None or whole.worst_cents > batch.spend.approve_above_cents,
     }
     run.ledger.append("spend", [row])
     log.info("%s; budget $%.2f, balance $%.2f", row["text"], batch.spend.budget_cents / 100, balance / 100)

@@ -13,8 +13,6 @@ from groundswell.aws.runs import LabelingRun
 
 log = logging.getLogger(__name__)
 
-_CLEANING = ("delete_hits", "delete_endpoint", "delete_endpoint_config", "delete_model", "delete_logs")
-
 
 def summarise(
     run: LabelingRun, result_of: Callable[[str], Any], states: Mapping[str, str | None]
@@ -51,7 +49,7 @@ def summarise(
             "accuracy": evaluation.get("accuracy"),
             "prediction": evaluation.get("predictions"),
         },
-        "cleaned": _cleaned(result_of),
+        "cleaned": _cleaned(result_of, states),
     }
     uri = run.ledger.put_document("summary.json", document)
     log.info("%s; summary at %s", progress.line(run.batch.spend.budget_cents), uri)
@@ -64,6 +62,18 @@ def summarise(
     return document
 
 
-def _cleaned(result_of: Callable[[str], Any]) -> list[str]:
-    results = {task: result_of(f"clean_up.{task}") for task in _CLEANING}
-    return [f"{task.removeprefix('delete_')}: {result}" for task, result in results.items() if result]
+def _cleaned(result_of: Callable[[str], Any], states: Mapping[str, str | None]) -> list[str]:
+    """Return what is gone, in words."""
+    hits = result_of("clean_up.delete_hits") or {}
+    logs = result_of("clean_up.delete_logs") or {}
+    deployed = result_of("deploy") or {}
+    gone = [(hits.get("deleted"), f"{hits.get('deleted')} HITs")]
+    for task, what, name in (
+        ("delete_endpoint", "endpoint", "endpoint_name"),
+        ("delete_endpoint_config", "endpoint configuration", "endpoint_config_name"),
+        ("delete_model", "model", "model_name"),
+    ):
+        done = states.get(f"clean_up.{task}") == "success" and name in deployed
+        gone.append((done, f"{what} {deployed.get(name)}"))
+    gone.append((logs.get("log_streams"), f"{logs.get('log_streams')} log streams"))
+    return [text for done, text in gone if done]
