@@ -10,7 +10,7 @@ import pytest
 from tools.airflow_api import AirflowApi, AirflowApiError
 from tools.demo import summary
 from tools.demo.documents import Documents, accuracy, batch_settings, read_answer_key
-from tools.demo.progress import Display, Snapshot, bar, clock, current_task, dollars
+from tools.demo.progress import Display, Plan, Snapshot, bar, clock, current_task, dollars
 from tools.demo.run import DemoFailed, Follower, Limits, blamed
 
 DAG, RUN = "labeling_iris", "demo-1"
@@ -31,7 +31,7 @@ SUMMARY: dict[str, Any] = {
         "training_job": "j",
         "artifacts_uri": "s3://b/model.tar.gz",
         "accuracy": 0.9667,
-        "prediction": ["versicolor"],
+        "prediction": [{"input": [6.4, 3.2, 4.5, 1.5], "label": "versicolor", "probability": 0.8194}],
     },
     "cleaned": ["delete_hits: 150 deleted", "delete_endpoint: groundswell-iris"],
 }
@@ -67,7 +67,7 @@ class FakeAirflow:
             look = self.looks.pop(0) if len(self.looks) > 1 else self.looks[0]
             return httpx.Response(200, json={"task_instances": look[1]})
         if path.endswith("/xcomEntries/return_value"):
-            return httpx.Response(200, json={"value": {"certain_cents": 1800}})
+            return httpx.Response(200, json={"value": {"certain_cents": 1800, "worst_cents": 4500}})
         if "/logs/" in path:
             lines = [f"line {number}" for number in range(40)]
             return httpx.Response(
@@ -119,16 +119,18 @@ def follow(airflow: FakeAirflow, *progress: dict[str, Any] | None, limits: Limit
 
 
 def test_a_run_is_followed_with_one_line_per_change() -> None:
+    pause = [instance("plan_spend", "success"), instance("collect_and_extend", None)]
     publishing = [instance("plan_spend", "success"), instance("publish_hits", "running", 0)]
     collecting = [instance("plan_spend", "success"), instance("collect_and_extend", "deferred")]
     airflow = FakeAirflow(
-        ("running", publishing), ("running", publishing), ("running", collecting), ("success", collecting)
+        ("running", publishing), ("running", pause), ("running", collecting), ("success", collecting)
     )
     half = {"items": 150, "settled": 75, "answers": 160, "spent_cents": 960}
     lines = follow(airflow, None, None, half).splitlines()
     assert lines[0] == "00:00  publish_hits  tasks 1/2"
     assert lines[1] == (
-        "00:02  collect_and_extend  tasks 1/2  settled 75/150  160 answers  spent $9.60 of $18.00 planned"
+        "00:02  collect_and_extend  tasks 1/2  settled 75/150  160 answers  "
+        "spent $9.60 (planned $18.00, at most $45.00)"
     )
     assert len(lines) == 2
 
@@ -225,7 +227,7 @@ def test_a_terminal_is_redrawn_in_place() -> None:
     terminal = Terminal()
     display = Display(terminal)
     shot = Snapshot.of(
-        "running", [instance("a", "running")], {"items": 10, "settled": 5, "spent_cents": 60}, 120
+        "running", [instance("a", "running")], {"items": 10, "settled": 5, "spent_cents": 60}, Plan(120, 300)
     )
     display.show(shot, 61)
     height = terminal.getvalue().count("\n")
@@ -234,8 +236,19 @@ def test_a_terminal_is_redrawn_in_place() -> None:
     assert f"\x1b[{height}A" in text
     assert text.count("\n") == 2 * height
     assert "settled  [###############...............] 5/10" in text
-    assert "$0.60 of $1.20 planned" in text
+    assert "$0.60 (planned $1.20, at most $3.00)" in text
     assert "01:02" in text
+
+
+@pytest.mark.parametrize("value", [None, [], ["setosa"], {"certain_cents": "18"}])
+def test_a_plan_of_another_shape_is_no_plan(value: object) -> None:
+    assert Plan.of(value) is None
+
+
+def test_a_bare_prediction_is_shown_as_it_is() -> None:
+    assert summary._prediction("setosa") == "setosa"
+    assert summary._prediction(["setosa"]) == "setosa"
+    assert summary._prediction([]) == "-"
 
 
 def test_small_formats() -> None:
@@ -254,7 +267,7 @@ def test_the_summary_says_everything() -> None:
         "$19.86; planned $18.00, at most $45.00, budget $45.00",
         "98.7 % (147 of 149)",
         "96.7 %",
-        "versicolor for [6.4, 3.2, 4.5, 1.5]",
+        "versicolor (81.9 % sure) for [6.4, 3.2, 4.5, 1.5]",
         "s3://b/labels.jsonl",
         "s3://b/train.csv",
         "s3://b/test.csv",
@@ -271,7 +284,7 @@ def test_the_summary_of_a_run_without_a_model_shows_dashes() -> None:
     text = "\n".join(summary.lines(bare, right=0, judged=0))
     assert "None" not in text
     assert "set aside" not in text
-    assert "prediction      - for" in text
+    assert "prediction      -\n" in text
 
 
 def test_accuracy_counts_only_items_that_can_be_judged() -> None:

@@ -15,6 +15,26 @@ BAR_WIDTH = 30
 
 
 @dataclass(frozen=True)
+class Plan:
+    """What the run said it would cost, in cents: for certain, and if every item needs the most answers."""
+
+    certain: int
+    worst: int
+
+    @classmethod
+    def of(cls, value: object) -> Plan | None:
+        """From what the planning task returned; None where that is something else."""
+        if not isinstance(value, Mapping):
+            return None
+        certain, worst = value.get("certain_cents"), value.get("worst_cents")
+        return cls(certain, worst) if isinstance(certain, int) and isinstance(worst, int) else None
+
+    def __str__(self) -> str:
+        """For people."""
+        return f"planned {dollars(self.certain)}, at most {dollars(self.worst)}"
+
+
+@dataclass(frozen=True)
 class Snapshot:
     """One look at the run."""
 
@@ -26,7 +46,7 @@ class Snapshot:
     settled: int = 0
     answers: int = 0
     spent_cents: int = 0
-    planned_cents: int | None = None
+    plan: Plan | None = None
 
     @classmethod
     def of(
@@ -34,7 +54,7 @@ class Snapshot:
         run_state: str,
         instances: Iterable[Mapping[str, Any]],
         progress: Mapping[str, Any] | None,
-        planned_cents: int | None = None,
+        plan: Plan | None = None,
     ) -> Snapshot:
         """From what the REST API and progress.json say."""
         rows = list(instances)
@@ -48,7 +68,7 @@ class Snapshot:
             settled=int(seen.get("settled") or 0),
             answers=int(seen.get("answers") or 0),
             spent_cents=int(seen.get("spent_cents") or 0),
-            planned_cents=planned_cents,
+            plan=plan,
         )
 
     def line(self) -> str:
@@ -60,10 +80,15 @@ class Snapshot:
             parts.append(f"spent {self.spend()}")
         return "  ".join(parts)
 
+    @property
+    def between_tasks(self) -> bool:
+        """Whether the scheduler has yet to start what comes next."""
+        return self.run_state == "running" and not self.task
+
     def spend(self) -> str:
         """Money spent, against the plan where it is known."""
         spent = dollars(self.spent_cents)
-        return f"{spent} of {dollars(self.planned_cents)} planned" if self.planned_cents else spent
+        return f"{spent} ({self.plan})" if self.plan else spent
 
 
 @dataclass
@@ -78,7 +103,7 @@ class Display:
         """Show the snapshot."""
         if self.stream.isatty():
             self._redraw(terminal_lines(snapshot, elapsed_s))
-        elif snapshot.line() != self._last:
+        elif snapshot.line() != self._last and not snapshot.between_tasks:
             self._last = snapshot.line()
             print(f"{clock(elapsed_s)}  {self._last}", file=self.stream, flush=True)
 
@@ -101,7 +126,7 @@ def terminal_lines(snapshot: Snapshot, elapsed_s: float) -> list[str]:
     items = snapshot.items or 0
     settled = f"{snapshot.settled}/{items}" if items else "-"
     return [
-        f"  task     {snapshot.task or snapshot.run_state}",
+        f"  task     {snapshot.task or ('...' if snapshot.between_tasks else snapshot.run_state)}",
         f"  tasks    {bar(snapshot.tasks_done, snapshot.tasks_total)} "
         f"{snapshot.tasks_done}/{snapshot.tasks_total}",
         f"  settled  {bar(snapshot.settled, items)} {settled}",

@@ -10,7 +10,7 @@ from typing import Any
 
 from tools.airflow_api import AirflowApi, AirflowApiError
 from tools.demo.documents import Documents
-from tools.demo.progress import Display, Snapshot
+from tools.demo.progress import Display, Plan, Snapshot
 
 LOG_LINES = 25
 LOST_S = 60.0
@@ -56,7 +56,8 @@ class Follower:
         self._dag_id = dag_id
         self._run_id = run_id
         self._limits = limits or Limits()
-        self._planned_cents: int | None = None
+        self._plan: Plan | None = None
+        self._asked_for_plan = False
         self._clock = clock
         self._sleep = sleep
 
@@ -91,17 +92,16 @@ class Follower:
         state = self._api.run_state(self._dag_id, self._run_id)
         instances = self._api.task_instances(self._dag_id, self._run_id)
         self._learn_plan(instances)
-        snapshot = Snapshot.of(state, instances, self._documents.progress(), self._planned_cents)
+        snapshot = Snapshot.of(state, instances, self._documents.progress(), self._plan)
         states = tuple((row["task_id"], row.get("map_index"), row.get("state")) for row in instances)
         return snapshot, states
 
     def _learn_plan(self, instances: list[dict[str, Any]]) -> None:
-        """Ask once what the run will certainly cost, when it has worked that out."""
+        """Ask once what the run may cost, when it has worked that out."""
         planned = any(row["task_id"] == PLAN_TASK and row.get("state") == "success" for row in instances)
-        if planned and self._planned_cents is None:
-            plan = self._api.returned(self._dag_id, self._run_id, PLAN_TASK)
-            cents = plan.get("certain_cents") if isinstance(plan, Mapping) else None
-            self._planned_cents = cents if isinstance(cents, int) else 0
+        if planned and not self._asked_for_plan:
+            self._asked_for_plan = True
+            self._plan = Plan.of(self._api.returned(self._dag_id, self._run_id, PLAN_TASK))
 
     def _failure(self, what: str) -> str:
         """What happened, and the last lines of the task that is to blame."""

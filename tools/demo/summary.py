@@ -7,8 +7,6 @@ from typing import Any
 
 from tools.demo.progress import dollars
 
-FLOWER = [6.4, 3.2, 4.5, 1.5]
-
 
 def lines(summary: Mapping[str, Any], *, right: int, judged: int) -> Iterator[str]:
     """The summary, line by line; what the run did not reach shows a dash."""
@@ -20,7 +18,7 @@ def lines(summary: Mapping[str, Any], *, right: int, judged: int) -> Iterator[st
     yield _row("spend", _spend(summary))
     yield _row("label accuracy", _share(right, judged) + " (against the known species)")
     yield _row("model accuracy", f"{_percent(model.get('accuracy'))} (on the held-out test file)")
-    yield _row("prediction", f"{_prediction(model.get('prediction'))} for {FLOWER}")
+    yield _row("prediction", _prediction(model.get("prediction")))
     yield ""
     for name, key in (("labels", "labels_uri"), ("train", "train_uri"), ("test", "test_uri")):
         yield _row(name, summary.get(key) or "-")
@@ -59,7 +57,11 @@ def _percent(value: object) -> str:
 
 
 def _prediction(value: object) -> str:
-    """One prediction, or the first of a list."""
-    if isinstance(value, list):
-        value = value[0] if value else None
-    return "-" if value is None else str(value)
+    """The first prediction: a label, or a label with its probability and what was asked about."""
+    first = value[0] if isinstance(value, list) and value else value
+    if not isinstance(first, Mapping):
+        return "-" if first in (None, []) else str(first)
+    text = str(first.get("label", "-"))
+    if isinstance(first.get("probability"), float):
+        text += f" ({_percent(first['probability'])} sure)"
+    return f"{text} for {first['input']}" if "input" in first else text
