@@ -57,8 +57,6 @@ def _crowd(path: Path) -> CrowdPlan:
         return Crowd.load(path)
     except CrowdFileError as error:
         raise BadCrowd(f"--crowd: {error}") from error
-    except OSError as error:
-        raise BadCrowd(f"--crowd {path}: {error.strerror}; give a readable YAML file") from error
 
 
 def _run(arguments: argparse.Namespace, crowd: CrowdPlan | None) -> int:

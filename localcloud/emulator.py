@@ -15,7 +15,7 @@ from pathlib import Path
 
 ACCOUNT_ID = "000000000000"
 READY_LIMIT_S = 45.0
-STOP_LIMIT_S = 12.0  # the child gives itself 8
+STOP_LIMIT_S = 15.0  # the child saves its state and then gives itself 6
 MAX_DEATHS = 5
 DEATHS_WINDOW_S = 120.0
 LOG_LIMIT_BYTES = 20 * 1024 * 1024

@@ -28,7 +28,7 @@ from pathlib import Path
 from typing import IO, Any
 
 LOCK_WAIT_S = 20.0
-SHUTDOWN_LIMIT_S = 8.0
+SHUTDOWN_LIMIT_S = 6.0  # after the state is saved
 MIN_PAUSE_S = 0.5  # between two snapshots
 PAUSE_PER_COST = 10.0  # a snapshot that takes 0.2 s is followed by 2 s without one
 READS = ("Get", "List", "Describe", "Filter", "Lookup", "BatchGet", "Head")
@@ -171,12 +171,12 @@ async def serve(listen_fd: int) -> None:
 
     async def stopped() -> None:
         await stop.wait()
-        deadline = threading.Timer(SHUTDOWN_LIMIT_S, os._exit, args=(0,))
-        deadline.daemon = True
-        deadline.start()
         if snapshots and saver:
             await snapshots.save_now()  # before connections are waited for, which may take too long
             saver.cancel()
+        deadline = threading.Timer(SHUTDOWN_LIMIT_S, os._exit, args=(0,))
+        deadline.daemon = True
+        deadline.start()
 
     app = watched(ministack.app, snapshots.touch) if snapshots else ministack.app
     await hypercorn.serve(app, config, shutdown_trigger=stopped, mode="asgi")
