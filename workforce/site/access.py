@@ -32,9 +32,7 @@ def signed_in(site: Site, page: Page, *, framed: bool = False) -> Endpoint:
             return page(site, request, session, session.worker_id)
         if framed:
             policy = headers.MESSAGE_POLICY
-            text = (
-                "From inside this frame we cannot see who you are. Reload the whole page."
-            )
+            text = "From inside this frame we cannot see who you are. Reload the whole page."
             return site.problem(request, 401, "Please sign in", text, policy=policy, framed=True)
         return to_sign_in(request)
 
