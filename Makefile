@@ -74,9 +74,8 @@ lint: setup ## Check style and types
 	$(BIN)/mypy
 
 .PHONY: bench
-bench: setup ## Count the API calls that a labelled item costs, ours against a polling script
-	@if [ -f benchmarks/__main__.py ]; then $(PY) -m benchmarks; \
-		else echo 'make bench: there is no benchmark yet (benchmarks/__main__.py)' >&2; exit 1; fi
+bench: setup ## Count requester API calls per labelled item: a polling script, and ours (options: B='--help')
+	$(PY) benchmarks/requester_calls/measure.py $(B)
 
 # --- maintain it ----------------------------------------------------------------------------------
 
