@@ -1,0 +1,95 @@
+"""No call that is made often may look at every row: checked by the database's own query plans."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+import pytest
+from sqlalchemy import event
+
+from workforce.store import Store
+
+
+@contextmanager
+def statements_of(store: Store) -> Iterator[list[tuple[str, Any]]]:
+    """The SQL that is run inside the block."""
+    seen: list[tuple[str, Any]] = []
+
+    def note(_c: Any, _cursor: Any, statement: str, parameters: Any, _x: Any, _many: bool) -> None:
+        seen.append((statement, parameters))
+
+    engine = store._engine
+    event.listen(engine, "before_cursor_execute", note)
+    yield seen
+    event.remove(engine, "before_cursor_execute", note)
+
+
+@pytest.fixture
+def busy(memory_desk: Any) -> Any:
+    """A market with work in each state."""
+    for number in range(4):
+        hit = memory_desk.hit(2)
+        memory_desk.submit(f"AW{number}", hit)
+    memory_desk.hit_type(QualificationRequirements=[{"QualificationTypeId": "3Q", "Comparator": "Exists"}])
+    return memory_desk
+
+
+def calls(desk: Any) -> dict[str, Any]:
+    workers = desk.market.workers
+    hit = desk.hit(1)
+    held = desk.accept("AW0", desk.hit(2))
+    hit_type = desk.hit_type()
+    page = desk.call("ListHITs", MaxResults=1)["NextToken"]
+    assignments = desk.call("ListAssignmentsForHIT", HITId=desk.call("ListHITs")["HITs"][-1]["HITId"])
+    assignment = assignments["Assignments"][0]["AssignmentId"]
+    return {
+        "create": lambda: desk.hit(1, UniqueRequestToken="t"),
+        "get": lambda: desk.show(hit),
+        "list": lambda: desk.call("ListHITs"),
+        "next page": lambda: desk.call("ListHITs", NextToken=page),
+        "reviewable": lambda: desk.call("ListReviewableHITs"),
+        "reviewable of type": lambda: desk.call("ListReviewableHITs", HITTypeId=hit_type),
+        "assignments": lambda: desk.call("ListAssignmentsForHIT", HITId=hit),
+        "assignment": lambda: desk.call("GetAssignment", AssignmentId=assignment),
+        "approve": lambda: desk.call("ApproveAssignment", AssignmentId=assignment),
+        "balance": lambda: desk.call("GetAccountBalance"),
+        "available": lambda: workers.available("AW1", limit=20),
+        "accept": lambda: workers.accept("AW1", hit),
+        "held": lambda: workers.held("AW0"),
+        "submit": lambda: workers.submit(held, [("label", "x")]),
+        "earnings": lambda: workers.earnings("AW0"),
+        "nothing due": desk.market.run_timers,
+    }
+
+
+NAMES = [
+    *("create", "get", "list", "next page", "reviewable", "reviewable of type", "assignments", "assignment"),
+    *("approve", "balance", "available", "accept", "held", "submit", "earnings", "nothing due"),
+]
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_every_step_uses_an_index(busy: Any, name: str) -> None:
+    action = calls(busy)[name]
+    busy.clock.advance(2)  # so that the timers are asked, too
+    with statements_of(busy.market.store) as seen:
+        action()
+    explained = [(sql, params) for sql, params in seen if sql.split()[0] in ("SELECT", "UPDATE", "DELETE")]
+    assert explained
+    with busy.market.store.read() as connection:
+        for sql, params in explained:
+            plan = [row.detail for row in connection.exec_driver_sql(f"EXPLAIN QUERY PLAN {sql}", params)]
+            # reading one end of an index is what MIN() and ORDER BY … LIMIT do
+            scans = [step for step in plan if step.startswith("SCAN") and "CONSTANT ROW" not in step]
+            assert not scans, f"{sql}\n{plan}"
+            assert not [step for step in plan if "TEMP B-TREE" in step], f"{sql}\n{plan}"
+
+
+def test_the_due_moments_of_many_are_asked_once_a_second(busy: Any) -> None:
+    busy.clock.advance(5)
+    with statements_of(busy.market.store) as seen:
+        for _ in range(10):
+            busy.balance()
+    assert sum("min(" in sql for sql, _ in seen) == 1
