@@ -6,6 +6,7 @@ The lifecycle is wiring only; the work is in ``plugins/groundswell``.
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -205,9 +206,19 @@ def broken_dag(path: Path, error: BatchError) -> DAG:
     return dag
 
 
-for _path in batch_files(BATCHES):
-    try:
-        _dag = labeling_dag(Batch.load(_path))
-    except BatchError as _error:
-        _dag = broken_dag(_path, _error)
+def dags_of(folder: Path) -> Iterator[DAG]:
+    """Yield the DAG of each batch file; a file that is wrong gets one that says so."""
+    taken: dict[str, Path] = {}
+    for path in batch_files(folder):
+        try:
+            batch = Batch.load(path)
+            if first := taken.get(batch.name):
+                raise BatchError(f"{path}: name: {batch.name!r} is taken by {first}; give each batch its own")
+            taken[batch.name] = path
+            yield labeling_dag(batch)
+        except BatchError as error:
+            yield broken_dag(path, error)
+
+
+for _dag in dags_of(BATCHES):
     globals()[_dag.dag_id] = _dag

@@ -2,14 +2,8 @@ from __future__ import annotations
 
 import contextlib
 import json
-import os
-import tempfile
 from collections.abc import Iterator
 from pathlib import Path
-
-# Airflow reads these when it is imported
-os.environ.setdefault("AIRFLOW_HOME", tempfile.mkdtemp(prefix="groundswell-airflow-"))
-os.environ.setdefault("AIRFLOW__CORE__LOAD_EXAMPLES", "False")
 
 import pytest
 

@@ -1,0 +1,147 @@
+"""What every DAG of the project must be: parsed cheaply, documented, retried, and wired as designed."""
+
+from __future__ import annotations
+
+import os
+import re
+import subprocess
+import sys
+from collections.abc import Callable
+from itertools import pairwise
+from typing import Any
+
+import pytest
+
+from tests.conftest import CHECKOUT
+
+LIFECYCLE = [
+    "load_dataset",
+    "plan_spend",
+    "approve_spend",
+    "publish_hits",
+    "sense_reviewable",
+    "collect_and_extend",
+    "consolidate",
+    "write_dataset",
+    "train",
+    "deploy",
+    "evaluate",
+]
+CLEAN_UP = {
+    "clean_up.delete_hits",
+    "clean_up.delete_logs",
+    "clean_up.delete_endpoint",
+    "clean_up.delete_endpoint_config",
+    "clean_up.delete_model",
+}
+
+
+def test_dag_files_have_no_import_errors(dagbag: Any) -> None:
+    assert dagbag.import_errors == {}
+    assert "labeling_iris" in dagbag.dags
+
+
+def test_dags_and_tasks_are_documented_owned_and_retried(dagbag: Any) -> None:
+    for dag in dagbag.dags.values():
+        assert dag.description, dag.dag_id
+        assert dag.doc_md, dag.dag_id
+        assert dag.tags, dag.dag_id
+        assert dag.catchup is False
+        for task in dag.tasks:
+            assert re.fullmatch(r"[a-z0-9_]+(\.[a-z0-9_]+)?", task.task_id)
+            assert task.owner not in {"", "airflow"}, task.task_id
+            if task.task_id != "approve_spend":
+                # a deferred task that is well may be marked failed by Airflow 3.3
+                assert task.retries >= 2, task.task_id
+
+
+def test_the_lifecycle_is_one_chain(dagbag: Any) -> None:
+    dag = dagbag.dags["labeling_iris"]
+    for before, after in pairwise(LIFECYCLE):
+        assert after in dag.get_task(before).downstream_task_ids, f"{before} -> {after}"
+
+
+def test_clean_up_is_a_teardown_that_leaves_the_runs_state_to_the_work(dagbag: Any) -> None:
+    dag = dagbag.dags["labeling_iris"]
+    assert {task.task_id for task in dag.tasks if task.is_teardown} == CLEAN_UP
+    for task_id in CLEAN_UP:
+        assert not dag.get_task(task_id).on_failure_fail_dagrun, (
+            "with it a run whose work failed counts as a success; report fails the run instead"
+        )
+    assert {task.task_id for task in dag.tasks if task.is_setup} == {"load_dataset", "deploy"}
+    report = dag.get_task("clean_up.report")
+    assert report.upstream_task_ids == CLEAN_UP
+    assert report.trigger_rule.value == "all_done"
+
+
+def test_template_fields_exist_and_sensors_time_out(dagbag: Any) -> None:
+    for dag in dagbag.dags.values():
+        for task in dag.tasks:
+            missing = [name for name in task.template_fields if not hasattr(task, name)]
+            # a mapped operator keeps its fields in partial_kwargs
+            assert not missing or task.is_mapped, (task.task_id, missing)
+    sense = dagbag.dags["labeling_iris"].get_task("sense_reviewable")
+    assert sense.timeout == 5 * 3600
+    assert sense.deferrable
+
+
+def test_dags_survive_serialization(dagbag: Any) -> None:
+    from airflow.serialization.serialized_objects import DagSerialization
+
+    for dag in dagbag.dags.values():
+        data = DagSerialization.to_dict(dag)
+        assert DagSerialization.from_dict(data).task_ids == dag.task_ids
+
+
+def test_parsing_needs_no_network_and_no_heavy_library() -> None:
+    script = """
+import socket, sys
+def refuse(*_, **__): raise RuntimeError("network at parse time")
+socket.socket.connect = refuse
+import airflow
+before = set(sys.modules)
+import runpy; runpy.run_path("dags/labeling.py")
+heavy = {"pandas", "numpy", "sklearn", "scipy"} & (set(sys.modules) - before)
+print("heavy:", sorted(heavy))
+"""
+    environment = {**os.environ, "PYTHONPATH": f"{CHECKOUT}:{CHECKOUT / 'plugins'}"}
+    ended = subprocess.run(
+        [sys.executable, "-c", script],
+        cwd=CHECKOUT,
+        env=environment,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert ended.returncode == 0, ended.stderr
+    assert "heavy: []" in ended.stdout
+
+
+def test_a_broken_batch_file_says_so_and_leaves_the_others_alone(
+    bag_with: Callable[[dict[str, str]], Any],
+) -> None:
+    iris = (CHECKOUT / "include/batches/iris.yaml").read_text()
+    bag = bag_with(
+        {
+            "second.yaml": iris.replace("name: iris\n", "name: second\n"),
+            "typo.yaml": iris.replace("shard_items", "shard_itms"),
+            "twin.yaml": iris,
+        }
+    )
+    assert bag.import_errors == {}
+    assert {"labeling_iris", "labeling_second", "labeling_typo", "labeling_twin"} <= bag.dags.keys()
+    typo = bag.dags["labeling_typo"]
+    assert typo.task_ids == ["read_batch_file"]
+    assert "shard_itms" in typo.doc_md
+    assert "shard_items" in typo.doc_md, "the message names the option that was meant"
+    with pytest.raises(Exception, match=r"typo.yaml.*shard_itms"):
+        typo.get_task("read_batch_file").python_callable()
+    assert bag.dags["labeling_twin"].task_ids == ["read_batch_file"], "two files may not have one batch name"
+
+
+def test_a_batch_may_do_without_a_model(bag_with: Callable[[dict[str, str]], Any]) -> None:
+    iris = (CHECKOUT / "include/batches/iris.yaml").read_text()
+    labels_only = iris[: iris.index("training:")].replace("name: iris\n", "name: plain\n")
+    bag = bag_with({"plain.yaml": labels_only})
+    tasks = set(bag.dags["labeling_plain"].task_ids)
+    assert tasks == {*LIFECYCLE[:8], "clean_up.delete_hits", "clean_up.report"}
