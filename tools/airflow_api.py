@@ -70,6 +70,12 @@ class AirflowApi:
         body = {"dag_run_id": run_id, "logical_date": None, "conf": dict(conf)}
         self._send("POST", f"/api/v2/dags/{quote(dag_id)}/dagRuns", json=body)
 
+    def active_runs(self, dag_id: str) -> list[str]:
+        """Ids of the runs that are queued or running, the oldest first."""
+        filters = {"state": ["queued", "running"], "order_by": "run_after", "limit": 100}
+        answer = self._send("GET", f"/api/v2/dags/{quote(dag_id)}/dagRuns", params=filters)
+        return [str(run["dag_run_id"]) for run in answer["dag_runs"]]
+
     def run_state(self, dag_id: str, run_id: str) -> str:
         """State of a run: queued, running, success or failed."""
         return str(self._send("GET", _run_path(dag_id, run_id))["state"])

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import io
+import json
 from pathlib import Path
 from typing import Any
 
@@ -8,6 +9,7 @@ import httpx
 import pytest
 
 from tools.airflow_api import AirflowApi, AirflowApiError
+from tools.demo import __main__ as demo
 from tools.demo import summary
 from tools.demo.documents import Documents, accuracy, batch_settings, read_answer_key
 from tools.demo.progress import Display, Plan, Snapshot, bar, clock, current_task, dollars
@@ -48,6 +50,8 @@ class FakeAirflow:
         self.looks = list(looks)
         self.tokens = 0
         self.expired = False
+        self.active: list[str] = []
+        self.triggered: list[dict[str, Any]] = []
         self.requests: list[tuple[str, str]] = []
 
     def __call__(self, request: httpx.Request) -> httpx.Response:
@@ -66,6 +70,10 @@ class FakeAirflow:
         if path == f"{run}/taskInstances":
             look = self.looks.pop(0) if len(self.looks) > 1 else self.looks[0]
             return httpx.Response(200, json={"task_instances": look[1]})
+        if path == f"/api/v2/dags/{DAG}/dagRuns":
+            return self._runs(request)
+        if path == f"/api/v2/dags/{DAG}":
+            return httpx.Response(200, json={})
         if path.endswith("/xcomEntries/return_value"):
             return httpx.Response(200, json={"value": {"certain_cents": 1800, "worst_cents": 4500}})
         if "/logs/" in path:
@@ -74,6 +82,13 @@ class FakeAirflow:
                 200, json={"content": [{"level": "error", "event": line} for line in lines]}
             )
         return httpx.Response(404, json={"detail": "not found"})
+
+    def _runs(self, request: httpx.Request) -> httpx.Response:
+        if request.method == "POST":
+            self.triggered.append(json.loads(request.content))
+            return httpx.Response(200, json={})
+        assert request.url.params.get_list("state") == ["queued", "running"]
+        return httpx.Response(200, json={"dag_runs": [{"dag_run_id": run} for run in self.active]})
 
 
 class FakeDocuments:
@@ -185,6 +200,22 @@ def test_an_expired_token_is_renewed() -> None:
         airflow.expired = True
         assert api.run_state(DAG, RUN) == "running"
     assert airflow.tokens == 2
+
+
+def test_a_demo_starts_a_run_that_labels_everything() -> None:
+    airflow = FakeAirflow(("running", []))
+    with api_of(airflow) as api:
+        run_id = demo._begin(api)
+    assert airflow.triggered == [{"dag_run_id": run_id, "logical_date": None, "conf": {"relabel": True}}]
+    assert ("PATCH", f"/api/v2/dags/{DAG}") in airflow.requests
+
+
+def test_a_demo_after_an_interrupted_one_follows_its_run() -> None:
+    airflow = FakeAirflow(("running", []))
+    airflow.active = ["demo-0", "demo-1"]
+    with api_of(airflow) as api:
+        assert demo._begin(api) == "demo-0"
+    assert airflow.triggered == []
 
 
 def test_health_survives_a_component_that_is_not_there() -> None:

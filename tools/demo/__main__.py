@@ -47,12 +47,10 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 def _demo(api: AirflowApi, session: Session, stack: Stack) -> int:
     root = stack.layout.root
-    run_id = new_run_id()
     began = time.monotonic()
     batch, state_uri = batch_settings(root / BATCH)
+    run_id = _begin(api)
     documents = Documents(cloud.client("s3", session.cloud_url), state_uri, batch, run_id)
-    api.unpause(FIRST_DAG)
-    api.trigger(FIRST_DAG, run_id, {"relabel": True})
     print(
         f"\nrun {run_id} of {FIRST_DAG}: {session.airflow_url}/dags/{FIRST_DAG}/runs/{run_id}\n", flush=True
     )
@@ -74,6 +72,18 @@ def _demo(api: AirflowApi, session: Session, stack: Stack) -> int:
     print(f"  Worker page     {session.cloud_url}/worker")
     print("  Stop it         make down")
     return 0
+
+
+def _begin(api: AirflowApi) -> str:
+    """Start a run, or take up the one that an interrupted demo left: the DAG runs one at a time."""
+    api.unpause(FIRST_DAG)
+    active = api.active_runs(FIRST_DAG)
+    if active:
+        print("\nan earlier run is not finished; following it (make clean-state forgets it)")
+        return active[0]
+    run_id = new_run_id()
+    api.trigger(FIRST_DAG, run_id, {"relabel": True})
+    return run_id
 
 
 if __name__ == "__main__":
