@@ -85,7 +85,7 @@ class Lists:
         status = params.get("Status") or REVIEWABLE
         if status not in (REVIEWABLE, REVIEWING):
             raise invalid("Status", f"must be {REVIEWABLE} or {REVIEWING}")
-        type_id = params.get("HITTypeId")
+        type_id = limits.optional_text(params, "HITTypeId", 64)
         bound = ("ListReviewableHITs", account, status, str(type_id or ""))
         cursor = self._pages.cursor(params.get("NextToken"), *bound)
         query = select(hits.c.seq, hits.c.hit_id).where(hits.c.status == status).order_by(hits.c.seq)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -16,6 +17,7 @@ from workforce.store.tables import assignments, hit_types, hits
 ACCEPTED, SUBMITTED, APPROVED, REJECTED = "Accepted", "Submitted", "Approved", "Rejected"
 RETURNED, ABANDONED = "Returned", "Abandoned"
 
+_ID = re.compile("[A-Z0-9]{1,64}")
 # in the order of the fields of `Hit`
 HIT_COLUMNS = (
     hits.c.seq,
@@ -82,8 +84,15 @@ class Assignment:
     answer: str | None
 
 
+def is_id(text: str) -> bool:
+    """Whether a text can be an id at all; what comes out of a URL may be anything, even a null character."""
+    return _ID.fullmatch(text) is not None
+
+
 def find_hit(connection: Connection, hit_id: str, *, lock: bool) -> Hit | None:
     """The HIT with an id; with `lock`, nobody else changes it until the transaction ends."""
+    if not is_id(hit_id):
+        return None
     row = connection.execute(_BY_ID_LOCKED if lock else _BY_ID, {"hit_id": hit_id}).one_or_none()
     return None if row is None else Hit(*row)
 
@@ -95,6 +104,8 @@ def lock_hits(connection: Connection, seqs: Sequence[int]) -> list[Hit]:
 
 def find_assignment(connection: Connection, assignment_id: str) -> Assignment | None:
     """The assignment with an id, as it is now."""
+    if not is_id(assignment_id):
+        return None
     row = connection.execute(_ASSIGNMENT_BY_ID, {"assignment_id": assignment_id}).one_or_none()
     return None if row is None else Assignment(*row)
 
@@ -104,6 +115,8 @@ def lock_assignment(connection: Connection, assignment_id: str) -> tuple[Hit, As
 
     Whoever changes an assignment locks its HIT first, so the HIT's lock is enough for both.
     """
+    if not is_id(assignment_id):
+        return None
     seq = connection.execute(_HIT_OF_ASSIGNMENT, {"assignment_id": assignment_id}).scalar_one_or_none()
     if seq is None:
         return None

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from sqlalchemy.exc import OperationalError
+from sqlalchemy.exc import OperationalError, TimeoutError
 
 from workforce.market.accounts import AccountService
 from workforce.market.changes import Changes
@@ -66,7 +66,7 @@ class RequesterService:
         try:
             self._timers.run(now_ms)
             return run(account, params, now_ms)
-        except OperationalError as error:
+        except (OperationalError, TimeoutError) as error:
             raise ServiceFault(
                 "Amazon Mechanical Turk is temporarily unable to process your request. Try your call again."
             ) from error

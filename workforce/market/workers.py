@@ -24,6 +24,7 @@ from workforce.market.records import (
     SUBMITTED,
     Assignment,
     find_hit,
+    is_id,
     lock_assignment,
     save_hit,
 )
@@ -88,7 +89,8 @@ class WorkerService:
         """One HIT, whoever may accept it; raises Refused if there is none or it was deleted."""
         self._tick()
         with self._context.store.read() as connection:
-            row = connection.execute(listing_query(), {"hit_id": hit_id}).one_or_none()
+            key = {"hit_id": hit_id}
+            row = connection.execute(listing_query(), key).one_or_none() if is_id(hit_id) else None
         if row is None:
             raise _no_hit(hit_id)
         return as_listing(row)
@@ -137,7 +139,7 @@ class WorkerService:
         self._tick()
         with self._context.store.read() as connection:
             query = _with_hit_id(select(assignments)).where(assignments.c.assignment_id == assignment_id)
-            row = connection.execute(query).one_or_none()
+            row = connection.execute(query).one_or_none() if is_id(assignment_id) else None
         if row is None or row.worker_id != worker_id:
             raise _no_assignment(assignment_id)
         return _view(row[-1], Assignment(*row[:-1]))
@@ -194,7 +196,8 @@ class WorkerService:
             return connection.execute(_WORKER, {"worker": worker_id}).one()
 
     def _worker(self, connection: Connection, worker_id: str) -> Row[Any]:
-        row = connection.execute(_WORKER, {"worker": worker_id}).one_or_none()
+        known = _WORKER_ID.fullmatch(worker_id) is not None
+        row = connection.execute(_WORKER, {"worker": worker_id}).one_or_none() if known else None
         if row is None:
             raise Refused("unknown", f"Worker {worker_id[:80]} does not exist.")
         return row

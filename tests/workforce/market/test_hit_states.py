@@ -229,6 +229,29 @@ def test_deleting(desk: Any) -> None:
             attempt(hit)
 
 
+@pytest.mark.parametrize("nonsense", ["", "3NOBODYMADETHIS", "\x00", "\ud800", "a b", "3" * 200])
+def test_ids_that_nobody_made(desk: Any, nonsense: str) -> None:
+    workers = desk.market.workers
+    workers.ensure_worker(A)
+    for attempt in (
+        lambda: workers.listing(nonsense),
+        lambda: workers.question(nonsense),
+        lambda: workers.accept(A, nonsense),
+        lambda: workers.assignment(A, nonsense),
+        lambda: workers.submit(nonsense, []),
+        lambda: workers.give_back(A, nonsense),
+        lambda: workers.available(nonsense),
+        lambda: workers.held(nonsense),
+        lambda: workers.earnings(nonsense),
+    ):
+        with pytest.raises(Refused) as caught:
+            attempt()
+        assert caught.value.reason == "unknown"
+    for operation, field in (("GetHIT", "HITId"), ("GetAssignment", "AssignmentId")):
+        desk.refused(operation, **{field: nonsense})
+    desk.refused("ListReviewableHITs", HITTypeId=nonsense or "\x00")
+
+
 def test_reviewing_texts(desk: Any) -> None:
     hit = desk.hit(3)
     submitted = "This operation can be called with a status of: Submitted"
