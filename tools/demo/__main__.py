@@ -38,7 +38,8 @@ def main(argv: Sequence[str] | None = None) -> int:
             return _demo(api, session, stack)
     except (StackError, AirflowApiError, DemoFailed) as error:
         print(f"demo: {error}", file=sys.stderr)
-        print("demo: the stack still runs for you to look at; `make down` ends it", file=sys.stderr)
+        if stack.running():
+            print("demo: what runs is left for you to look at; `make down` ends it", file=sys.stderr)
         return 1
     except KeyboardInterrupt:
         print("\ndemo: interrupted; the stack and the run go on, `make down` ends them", file=sys.stderr)

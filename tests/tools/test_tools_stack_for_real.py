@@ -1,0 +1,118 @@
+"""The real stack in a folder of its own: Airflow's four processes and the local cloud."""
+
+from __future__ import annotations
+
+import ipaddress
+import os
+import signal
+import socket
+from collections.abc import Iterator
+from pathlib import Path
+
+import psutil
+import pytest
+
+from tools.stack import processes, session
+from tools.stack.control import AIRFLOW, CLOUD, FIRST_DAG, Stack
+from tools.stack.errors import StackError
+from tools.stack.layout import ROOT, Layout
+
+pytestmark = [pytest.mark.airflow, pytest.mark.timeout(600)]
+
+
+def free_ports() -> dict[str, str]:
+    with socket.socket() as one, socket.socket() as two:
+        one.bind((session.HOST, 0))
+        two.bind((session.HOST, 0))
+        ports = [str(each.getsockname()[1]) for each in (one, two)]
+    return {"AIRFLOW_PORT": ports[0], "CLOUD_PORT": ports[1]}
+
+
+@pytest.fixture(scope="module")
+def stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
+    folder = tmp_path_factory.mktemp("stack") / "state"
+    made = Stack(Layout(root=ROOT, folder_name=str(folder)))
+    try:
+        made.up({**os.environ, **free_ports()}, crowd=None)
+        yield made
+    finally:
+        made.down()
+
+
+def family(stack: Stack) -> list[psutil.Process]:
+    found = []
+    for record in stack.running():
+        leader = psutil.Process(record.pid)
+        found += [leader, *leader.children(recursive=True)]
+    return found
+
+
+def pids(stack: Stack) -> dict[str, int]:
+    return {record.name: record.pid for record in stack.running()}
+
+
+def test_everything_listens_on_loopback_only(stack: Stack) -> None:
+    listening = [
+        connection.laddr
+        for process in family(stack)
+        for connection in process.net_connections("inet")
+        if connection.status == psutil.CONN_LISTEN
+    ]
+    current = session.load(stack.layout)
+    assert current
+    assert {current.airflow_port, current.cloud_port} <= {address.port for address in listening}
+    assert [address for address in listening if not ipaddress.ip_address(address.ip).is_loopback] == []
+
+
+def test_up_again_changes_nothing(stack: Stack) -> None:
+    before = pids(stack)
+    assert set(before) == {CLOUD, *AIRFLOW}
+    stack.up(os.environ, crowd=None)
+    assert pids(stack) == before
+
+
+def test_up_on_other_ports_is_refused_while_it_runs(stack: Stack) -> None:
+    with pytest.raises(StackError, match=r"Airflow already runs on port .* first: make down"):
+        stack.up({"AIRFLOW_PORT": "1"}, crowd=None)
+
+
+def test_a_killed_process_is_started_again_by_up(stack: Stack) -> None:
+    before = pids(stack)
+    os.kill(before["triggerer"], signal.SIGKILL)
+    psutil.wait_procs([psutil.Process(before["triggerer"])], timeout=10)
+    stack.up(os.environ, crowd=None, dag=FIRST_DAG)
+    after = pids(stack)
+    assert after.pop("triggerer") != before.pop("triggerer")
+    assert after == before
+
+
+def test_no_password_is_in_a_log(stack: Stack) -> None:
+    password = stack.keys().admin_password
+    logs = [path for path in stack.layout.state.rglob("*.log") if path.is_file()]
+    assert logs
+    assert [path for path in logs if password in path.read_text(errors="replace")] == []
+
+
+def test_down_leaves_nothing_running_and_keeps_the_state(stack: Stack) -> None:
+    before = family(stack)
+    assert stack.down() == 1 + len(AIRFLOW)
+    assert [process for process in before if process.is_running() and process.status() != "zombie"] == []
+    assert processes.load(stack.layout.records) == []
+    assert (stack.layout.airflow_home / "airflow.db").is_file()
+    assert (stack.layout.cloud / "workforce.db").is_file()
+
+
+def test_a_dag_file_that_cannot_be_read_is_said_at_once(tmp_path: Path) -> None:
+    """`up` on a checkout whose DAG is broken ends with the reason, not with a time-out."""
+    root = tmp_path / "checkout"
+    (root / "dags").mkdir(parents=True)
+    (root / "dags" / "labeling.py").write_text("from airflow.sdk import DAG\nimport no_such_module_here\n")
+    (root / "plugins").mkdir()
+    for package in ("localcloud", "workforce", ".venv-emulator", ".venv-training"):
+        (root / package).symlink_to(ROOT / package)
+    broken = Stack(Layout(root=root))
+    try:
+        with pytest.raises(StackError, match=r"labeling\.py: ModuleNotFoundError: .*no_such_module_here"):
+            broken.up({**os.environ, **free_ports()}, crowd=None)
+    finally:
+        broken.down()
