@@ -1,0 +1,50 @@
+from __future__ import annotations
+
+import os
+import shutil
+import socket
+import uuid
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+import yaml
+
+from tests.airflow.live import Live
+from tests.conftest import CHECKOUT
+from tools.stack.control import Stack
+from tools.stack.layout import Layout
+
+
+def free_port() -> str:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return str(probe.getsockname()[1])
+
+
+def quick_crowd(folder: Path) -> Path:
+    """The example's crowd, which answers six times as fast as in the demo."""
+    crowd = yaml.safe_load((CHECKOUT / "include/crowds/iris.yaml").read_text())
+    crowd["speed_up"] = 60
+    crowd["answer_key"]["file"] = str(CHECKOUT / "include/crowds/iris_answers.csv")
+    path = folder / "crowd.yaml"
+    path.write_text(yaml.safe_dump(crowd))
+    return path
+
+
+@pytest.fixture(scope="session")
+def live(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Live]:
+    """Real Airflow processes and a local cloud on free ports, with a state folder of their own."""
+    layout = Layout(folder_name=f".groundswell-test-{uuid.uuid4().hex[:8]}")
+    stack = Stack(layout)
+    ports = {"AIRFLOW_PORT": free_port(), "CLOUD_PORT": free_port()}
+    environment = {name: value for name, value in os.environ.items() if not name.startswith("AIRFLOW")}
+    try:
+        crowd = quick_crowd(tmp_path_factory.mktemp("crowd"))
+        session = stack.up({**environment, **ports}, crowd=str(crowd))
+        with Live(stack, session) as running:
+            yield running
+    finally:
+        stack.down()
+        assert stack.running() == []
+        shutil.rmtree(layout.state, ignore_errors=True)
