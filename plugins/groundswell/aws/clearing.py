@@ -19,14 +19,20 @@ def clear_hits(run: LabelingRun) -> dict[str, int]:
     ``held`` (a worker holds the HIT; it is expired and can be deleted after the assignment's time).
     """
     wave = Wave(run, run.ledger.fold())
-    counts = {"deleted": 0, "open": 0, "held": 0}
-    for item in wave.state.hits:
-        if item not in wave.state.outcomes:
-            counts["open"] += 1
-        elif _delete(wave, item):
-            counts["deleted"] += 1
-        else:
-            counts["held"] += 1
+    state = wave.state
+    done = [item for item in state.hits if item in state.outcomes and item not in state.deleted]
+    deleted: list[dict[str, str]] = []
+    try:
+        for item in done:
+            if _delete(wave, item):
+                deleted.append({"item": item, "hit": state.hits[item]["hit"]})
+    finally:
+        run.ledger.append("deletions", deleted)
+    counts = {
+        "deleted": len(state.deleted) + len(deleted),
+        "open": len(state.open_items),
+        "held": len(done) - len(deleted),
+    }
     if not released(run.store, run.batch.name, run.run_id):
         # The run ended before consolidate could say what is left for later runs
         unpublished = read_items(run.ledger).keys() - wave.state.hits.keys()

@@ -26,7 +26,11 @@ def train_operator(batch: Batch, training: Training, *, job_name: Any) -> SageMa
     """
     output = batch.output
     config = {
-        "AlgorithmSpecification": {"TrainingImage": training.image, "TrainingInputMode": "File"},
+        "AlgorithmSpecification": {
+            "TrainingImage": training.image,
+            "TrainingInputMode": "File",
+            "MetricDefinitions": [_metric("train_accuracy"), _metric("test_accuracy")],
+        },
         "RoleArn": training.role,
         "InputDataConfig": [
             _channel("train", output.object_uri(output.train)),
@@ -51,6 +55,11 @@ def train_operator(batch: Batch, training: Training, *, job_name: Any) -> SageMa
         waiter_delay=LOOK,
         aws_conn_id=batch.connections.aws,
     )
+
+
+def _metric(name: str) -> dict[str, str]:
+    """Return how SageMaker finds a metric in the script's output: ``name=0.98;``."""
+    return {"Name": name, "Regex": rf"{name}=([0-9.]+);"}
 
 
 def _channel(name: str, uri: str) -> dict[str, Any]:

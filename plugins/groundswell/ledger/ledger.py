@@ -22,6 +22,7 @@ KINDS = (
     "payments",
     "extensions",
     "outcomes",
+    "deletions",
     "labels",
 )
 #: The kinds that make up :class:`~groundswell.ledger.state.RunState`.

@@ -33,6 +33,7 @@ class RunState:
         seats: item id -> seats (MaxAssignments) that its HIT was given so far.
         expires: item id -> the latest expiration that was set (ISO 8601, UTC).
         outcomes: item id -> how the asking ended.
+        deleted: items whose HIT is deleted.
         plan: the plan row of the run's spend, if written.
     """
 
@@ -43,6 +44,7 @@ class RunState:
     seats: dict[str, int] = field(default_factory=dict)
     expires: dict[str, str] = field(default_factory=dict)
     outcomes: dict[str, Outcome] = field(default_factory=dict)
+    deleted: set[str] = field(default_factory=set)
     plan: dict[str, Any] | None = None
     _by_item: defaultdict[str, dict[str, None]] = field(default_factory=lambda: defaultdict(dict))
 
@@ -81,6 +83,9 @@ class RunState:
         # Twins of a task may differ in what they saw; an agreement once reached is not taken back.
         found, known = Outcome(row["outcome"]), self.outcomes.get(row["item"], Outcome.BUDGET)
         self.outcomes[row["item"]] = min(found, known, key=_PRECEDENCE.index)
+
+    def _add_deletions(self, row: Mapping[str, Any]) -> None:
+        self.deleted.add(row["item"])
 
     def _grow(self, item: str, seats: int, expires: str) -> None:
         self.seats[item] = max(seats, self.seats.get(item, 0))
