@@ -20,7 +20,7 @@ class DatasetError(GroundswellError):
 
 
 class TemplateError(GroundswellError):
-    """A worker page template is missing something, cannot be rendered, or renders a page that is too large."""
+    """A worker page template lacks something, cannot be rendered, or renders too large a page."""
 
 
 class AnswerError(GroundswellError):
