@@ -116,13 +116,16 @@ def stale_environments(
 @contextmanager
 def one_at_a_time(root: Path) -> Iterator[None]:
     """Let one set-up work at a time in a checkout; the others wait and then find everything done."""
-    with (root / ".venv-setup.lock").open("w") as handle:
+    handle = os.open(root, os.O_RDONLY)  # a folder can be locked as well as a file
+    try:
         try:
             fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
             print("setup: another set-up is at work in this checkout; waiting for it", flush=True)
             fcntl.flock(handle, fcntl.LOCK_EX)
         yield
+    finally:
+        os.close(handle)
 
 
 def is_current(environment: Environment, root: Path, *, same_python: bool) -> bool:

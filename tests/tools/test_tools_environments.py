@@ -5,6 +5,7 @@ import os
 import stat
 import subprocess
 import sys
+import threading
 from pathlib import Path
 
 import pytest
@@ -66,6 +67,26 @@ def test_another_python_makes_it_stale_only_when_asked_for(root: Path, finished:
     (root / ".venv-x" / environments.STAMP).write_text(f"{finished.digest(root)} 3.9\n")
     assert environments.is_current(finished, root, same_python=False)
     assert not environments.is_current(finished, root, same_python=True)
+
+
+def test_a_second_set_up_waits_for_the_first(root: Path, capfd: pytest.CaptureFixture[str]) -> None:
+    order: list[str] = []
+    inside = threading.Event()
+
+    def second() -> None:
+        inside.wait(10)
+        with environments.one_at_a_time(root):
+            order.append("second")
+
+    waiting = threading.Thread(target=second)
+    waiting.start()
+    with environments.one_at_a_time(root):
+        inside.set()
+        while "waiting for it" not in capfd.readouterr().out:
+            assert waiting.is_alive()
+        order.append("first")
+    waiting.join(10)
+    assert order == ["first", "second"]
 
 
 def test_an_environment_that_was_never_finished_is_stale(root: Path, finished: Environment) -> None:
