@@ -10,12 +10,12 @@ from starlette.types import ASGIApp
 from localcloud.emulator import ACCOUNT_ID
 from localcloud.state import StateFolder
 
-if (
-    TYPE_CHECKING
-):  # imported in `start`, in a thread, while the emulator is starting: they cost a second of CPU
+# The rest is imported in `start`, in a thread, while the emulator starts: it costs a second of CPU
+if TYPE_CHECKING:
     from localcloud.sagemaker.app import SageMaker
     from workforce.api.keys import StaticKeys
     from workforce.crowd import CrowdPlan, CrowdRunner
+    from workforce.housekeeping import Housekeeping
     from workforce.store import Store
 
 OPENING_CENTS = 1_000_000
@@ -36,12 +36,14 @@ class WorkforceService:
         self._plan = crowd
         self._store: Store | None = None
         self._runner: CrowdRunner | None = None
+        self._housekeeping: Housekeeping | None = None
         self.app: ASGIApp | None = None
 
     def start(self) -> None:
         """Open the store, make the app, and send the crowd to work."""
         from workforce.app import create_app
         from workforce.crowd import CrowdRunner
+        from workforce.housekeeping import Housekeeping
         from workforce.market import Market
         from workforce.store import Store
 
@@ -52,6 +54,8 @@ class WorkforceService:
         )
         secret = self._state.site_secret()
         self.app = create_app(market, local_keys(), site_secret=secret)
+        self._housekeeping = Housekeeping(market)
+        self._housekeeping.start()
         if self._plan:
             self._runner = CrowdRunner(market, self._plan)
             self._runner.start()
@@ -60,6 +64,8 @@ class WorkforceService:
         """Send the crowd home and close the store."""
         if self._runner:
             self._runner.stop()
+        if self._housekeeping:
+            self._housekeeping.stop()
         if self._store:
             self._store.close()
 
