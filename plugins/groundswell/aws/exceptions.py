@@ -7,7 +7,15 @@ from contextlib import contextmanager
 from typing import Any
 
 from airflow.sdk.exceptions import AirflowException, AirflowFailException
-from botocore.exceptions import BotoCoreError, ClientError, EndpointConnectionError, NoCredentialsError
+from botocore.exceptions import (
+    BotoCoreError,
+    ClientError,
+    EndpointConnectionError,
+    NoCredentialsError,
+    NoRegionError,
+    ParamValidationError,
+    PartialCredentialsError,
+)
 
 from groundswell.errors import GroundswellError
 
@@ -27,6 +35,7 @@ CREDENTIAL_CODES = frozenset(
         "UnrecognizedClientException",
     }
 )
+INCOMPLETE_CREDENTIALS = (NoCredentialsError, PartialCredentialsError)
 MISSING_BUCKET_CODES = frozenset({"NoSuchBucket"})
 
 
@@ -60,13 +69,33 @@ def _explain_client_error(error: ClientError, connection: str) -> AirflowExcepti
         bucket = error.response.get("Error", {}).get("BucketName", "named in the batch file")
         return AirflowFailException(
             f"connection {connection!r}: bucket {bucket} does not exist; create it, or correct "
-            "state and output.uri in the batch file"
+            "dataset.path, state and output.uri in the batch file"
         )
     if turk_code(error) == "InsufficientFunds":
         return AirflowFailException(
             f"connection {connection!r}: {error.operation_name}: {message}; add funds, then clear this task"
         )
     return AirflowException(f"connection {connection!r}: {error.operation_name} failed: {code}: {message}")
+
+
+def _explain_botocore_error(error: BotoCoreError, connection: str) -> AirflowException:
+    """Explain what kept a call from being answered: wrong settings stay wrong, the rest may heal."""
+    if isinstance(error, INCOMPLETE_CREDENTIALS):
+        return AirflowFailException(
+            f"connection {connection!r} has no credentials; set login (access key) and password (secret key)"
+        )
+    if isinstance(error, NoRegionError):
+        return AirflowFailException(
+            f'connection {connection!r} names no region; set "region_name" in the connection\'s extra'
+        )
+    if isinstance(error, ParamValidationError):
+        return AirflowFailException(f"connection {connection!r}: {' '.join(str(error).split())}")
+    if isinstance(error, EndpointConnectionError):
+        return WorkforceUnreachable(
+            f"connection {connection!r}: {error}; check that the server runs and that endpoint_url in the "
+            "connection's extra is right"
+        )
+    return WorkforceUnreachable(f"connection {connection!r}: {error}")
 
 
 @contextmanager
@@ -81,17 +110,15 @@ def clear_errors(*, connection: str) -> Iterator[None]:
         raise AirflowFailException(str(error)) from error
     except ClientError as error:
         raise _explain_client_error(error, connection) from error
-    except NoCredentialsError as error:
-        raise AirflowFailException(
-            f"connection {connection!r} has no credentials; set login (access key) and password (secret key)"
-        ) from error
-    except EndpointConnectionError as error:
-        raise WorkforceUnreachable(
-            f"connection {connection!r}: {error}; check that the server runs and that endpoint_url in the "
-            "connection's extra is right"
-        ) from error
     except BotoCoreError as error:
-        raise WorkforceUnreachable(f"connection {connection!r}: {error}") from error
+        raise _explain_botocore_error(error, connection) from error
+    except ValueError as error:
+        if not str(error).startswith("Invalid endpoint"):
+            raise
+        raise AirflowFailException(
+            f"connection {connection!r}: {error}; write endpoint_url in the connection's extra as "
+            "http://host:port or https://host"
+        ) from error
 
 
 def failed(event: dict[str, Any]) -> AirflowException:

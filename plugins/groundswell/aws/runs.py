@@ -11,6 +11,8 @@ from pathlib import Path
 from typing import Any, Literal
 
 from airflow.providers.amazon.aws.hooks.s3 import S3Hook
+from airflow.sdk import BaseHook
+from airflow.sdk.exceptions import AirflowFailException, AirflowNotFoundException
 
 from groundswell.aws.exceptions import clear_errors
 from groundswell.aws.hooks.mturk import MTurkHook
@@ -90,8 +92,22 @@ def open_run(batch_path: str, run_id: str, service: Literal["aws", "mturk"] = "a
     run = LabelingRun(batch_path, run_id)
     with clear_errors(connection=service):
         connection = getattr(run.batch.connections, service)
+    _require_connections(run.batch, "aws", service)
     with clear_errors(connection=connection):
         yield run
+
+
+def _require_connections(batch: Batch, *services: str) -> None:
+    """Refuse an unknown connection: the provider would go on with whatever credentials the machine has."""
+    for service in services:
+        name = getattr(batch.connections, service)
+        try:
+            BaseHook.get_connection(name)
+        except AirflowNotFoundException as error:
+            raise AirflowFailException(
+                f"there is no connection {name!r}; add it to Airflow, or correct connections.{service} in "
+                f"{batch.file.name}"
+            ) from error
 
 
 def part_store(uri: str, s3: S3Hook) -> PartStore:
