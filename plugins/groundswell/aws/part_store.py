@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Callable
 from functools import wraps
 from typing import Any
-from urllib.parse import urlsplit
 
 from airflow.providers.amazon.aws.hooks.s3 import S3Hook
 from botocore.exceptions import ClientError
@@ -17,6 +16,12 @@ _EXISTS = frozenset({"PreconditionFailed", "412"})
 #: Another writer of the same key is at work: S3 asks to try again.
 _CONFLICT = frozenset({"ConditionalRequestConflict", "409"})
 _ATTEMPTS = 5
+
+
+def s3_location(uri: str) -> tuple[str, str]:
+    """Return bucket and key of ``s3://bucket/key``. A key may hold ``?`` and ``#``, unlike a URL's path."""
+    bucket, _, key = uri.removeprefix("s3://").partition("/")
+    return bucket, key
 
 
 def _explained(method: Callable[..., Any]) -> Callable[..., Any]:
@@ -41,11 +46,10 @@ class S3PartStore:
     """
 
     def __init__(self, uri: str, hook: S3Hook) -> None:
-        parts = urlsplit(uri)
-        if parts.scheme != "s3" or not parts.netloc:
+        self.bucket, prefix = s3_location(uri)
+        if not uri.startswith("s3://") or not self.bucket:
             raise LedgerError(f"{uri!r} is not an S3 URI; write it as s3://bucket/prefix")
-        self.bucket = parts.netloc
-        self.prefix = f"{parts.path.strip('/')}/" if parts.path.strip("/") else ""
+        self.prefix = f"{prefix.strip('/')}/" if prefix.strip("/") else ""
         self._hook = hook
         self.connection = str(hook.aws_conn_id)
 

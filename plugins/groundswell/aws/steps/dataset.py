@@ -6,12 +6,12 @@ import logging
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any
-from urllib.parse import urlsplit
 
 from botocore.exceptions import ClientError
 
 from groundswell.aws.exceptions import error_code
 from groundswell.aws.pages import LABEL_FIELD, question
+from groundswell.aws.part_store import s3_location
 from groundswell.aws.runs import LabelingRun
 from groundswell.errors import DatasetError
 from groundswell.ledger.shards import claim, claimed_by_others, read_index, write_shards
@@ -80,11 +80,11 @@ def _text(run: LabelingRun) -> str:
 
 
 def _bytes(run: LabelingRun, path: str) -> bytes:
-    parts = urlsplit(path)
-    if parts.scheme != "s3":
-        return Path(path).read_bytes()
+    if not path.startswith("s3://"):
+        return _local_bytes(path)
+    bucket, key = s3_location(path)
     try:
-        response = run.s3.get_conn().get_object(Bucket=parts.netloc, Key=parts.path.lstrip("/"))
+        response = run.s3.get_conn().get_object(Bucket=bucket, Key=key)
     except ClientError as error:
         if error_code(error) in {"NoSuchKey", "404"}:
             raise DatasetError(
@@ -93,6 +93,13 @@ def _bytes(run: LabelingRun, path: str) -> bytes:
             ) from error
         raise
     return bytes(response["Body"].read())
+
+
+def _local_bytes(path: str) -> bytes:
+    try:
+        return Path(path).read_bytes()
+    except OSError as error:
+        raise DatasetError(f"{path}: cannot be read: {error.strerror or error}") from error
 
 
 def _new_items(run: LabelingRun, items: Sequence[Item], *, relabel: bool) -> list[Item]:

@@ -6,7 +6,6 @@ import json
 import logging
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
-from urllib.parse import urlsplit
 
 from airflow.providers.amazon.aws.hooks.logs import AwsLogsHook
 from airflow.sdk.exceptions import AirflowException, AirflowFailException
@@ -14,6 +13,7 @@ from botocore.exceptions import ClientError
 
 from groundswell.aws.exceptions import error_code
 from groundswell.aws.hooks.sagemaker import GroundswellSageMakerHook
+from groundswell.aws.part_store import s3_location
 from groundswell.aws.runs import LabelingRun
 from groundswell.manifests.csv_files import read_named_csv, read_tensorflow_csv
 
@@ -66,8 +66,8 @@ def _gate(run: LabelingRun, accuracy: float | None) -> None:
 
 
 def _test_rows(run: LabelingRun, test_uri: str) -> Iterator[tuple[list[float], str]]:
-    parts = urlsplit(test_uri)
-    text = run.s3.read_key(parts.path.lstrip("/"), parts.netloc)
+    bucket, key = s3_location(test_uri)
+    text = run.s3.read_key(key, bucket)
     if run.batch.output.csv_format == "tensorflow":
         for values, label in read_tensorflow_csv(text, name=test_uri)[1]:
             yield [float(value) for value in values], label
