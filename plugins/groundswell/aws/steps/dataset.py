@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Iterable, Sequence
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -13,8 +14,12 @@ from groundswell.aws.exceptions import error_code
 from groundswell.aws.pages import LABEL_FIELD, question
 from groundswell.aws.part_store import s3_location
 from groundswell.aws.runs import LabelingRun
-from groundswell.errors import DatasetError
+from groundswell.aws.steps.labels import all_labels
+from groundswell.aws.steps.model import is_number
+from groundswell.errors import DatasetError, ManifestError
+from groundswell.ledger import shards
 from groundswell.ledger.shards import claim, claimed_by_others, read_index, write_shards
+from groundswell.manifests.augmented import ClassLabel, augmented_manifest, entry
 from groundswell.manifests.dataset import Item, read_items
 from groundswell.templates.check import check_template
 from groundswell.templates.render import TaskText
@@ -36,11 +41,14 @@ def load_dataset(run: LabelingRun, *, relabel: bool) -> list[int]:
     """
     index = read_index(run.ledger)
     if index is None:
-        items = _new_items(run, _read(run), relabel=relabel)
+        everything = _read(run)
+        _check_split(run, everything)
+        items = _new_items(run, everything, relabel=relabel)
         _check_pages(run, items)
-        claim(run.store, run.batch.name, run.run_id, (item.id for item in items))
         write_shards(run.ledger, _shards(run, items))
         index = read_index(run.ledger) or []
+    # From the shards, which are fixed: a claim made before them could be for what the dataset was earlier
+    claim(run.store, run.batch.name, run.run_id, shards.read_items(run.ledger))
     total = sum(entry["items"] for entry in index)
     if total:
         log.info("%d items in %d shards", total, len(index))
@@ -53,22 +61,73 @@ def _read(run: LabelingRun) -> list[Item]:
     batch, dataset = run.batch, run.batch.dataset
     batch.check_files()
     items = read_items(_text(run), name=dataset.path, format=dataset.format, key=dataset.key)
-    columns = items[0].values.keys()
+    _check_columns(run, dataset.path, items[0])
+    for item in items:
+        where = f"{dataset.path}: item {item.id!r}"
+        _check_columns(run, where, item)
+        _check_manifest(run, where, item)
+        if batch.evaluation is not None:
+            _check_numbers(run, where, item)
+    return items
+
+
+def _check_columns(run: LabelingRun, where: str, item: Item) -> None:
+    """Look for columns that are missing (JSON Lines may differ) or that the label would replace."""
+    batch, columns = run.batch, item.values.keys()
     wanted = [("output.features", column) for column in batch.output.features]
     if batch.task.image:
         wanted.append(("task.image", batch.task.image))
     for option, column in wanted:
         if column not in columns:
             raise DatasetError(
-                f"{dataset.path}: has no column {column!r}, which {option} names in {batch.file.name}; "
+                f"{where}: has no column {column!r}, which {option} names in {batch.file.name}; "
                 f"it has {', '.join(columns)}"
             )
-    if batch.output.label_attribute in columns:
-        raise DatasetError(
-            f"{dataset.path}: already has a column {batch.output.label_attribute!r}; "
-            f"rename output.label_attribute in {batch.file.name}"
+    attribute = batch.output.label_attribute
+    for name in (attribute, f"{attribute}-metadata"):
+        if name in columns:
+            raise DatasetError(
+                f"{where}: already has a column {name!r}; rename output.label_attribute in {batch.file.name}"
+            )
+
+
+def _check_manifest(run: LabelingRun, where: str, item: Item) -> None:
+    """Try the item's line of the manifest: what cannot be written must stop the run before the first HIT."""
+    task, output = run.batch.task, run.batch.output
+    label = ClassLabel(name=task.labels[0], confidence=1.0, created=datetime.now(UTC))
+    image = None if task.image is None else item.values[task.image]
+    if image is not None and not image.startswith(("s3://", "https://")):
+        image = output.object_uri(f"images/{image}")
+    try:
+        augmented_manifest(
+            [entry(item, label, source=image)],
+            attribute=output.label_attribute,
+            classes=task.labels,
+            job_name=f"groundswell/{run.job_name}",
         )
-    return items
+    except ManifestError as error:
+        raise DatasetError(f"{where}: {str(error).removeprefix('manifest: line 1: ')}") from error
+
+
+def _check_numbers(run: LabelingRun, where: str, item: Item) -> None:
+    for column in run.batch.output.features:
+        if not is_number(item.values[column]):
+            raise DatasetError(
+                f"{where}: {column} is {item.values[column]!r}, and the endpoint is asked about numbers; "
+                f"correct it, or remove evaluation from {run.batch.file.name}"
+            )
+
+
+def _check_split(run: LabelingRun, items: Sequence[Item]) -> None:
+    wanted = run.batch.output.test_items
+    if len(items) <= wanted:
+        labelled = {row["item"] for row in all_labels(run)}
+        most = len(labelled | {item.id for item in items})
+        if most <= wanted:
+            raise DatasetError(
+                f"{run.batch.file.name}: output.test_items: {wanted} of {most} items would leave none to "
+                f"train on; lower it below {most}"
+            )
 
 
 def _text(run: LabelingRun) -> str:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import logging
 from collections.abc import Iterator, Mapping, Sequence
+from math import isfinite
 from typing import Any
 
 from airflow.providers.amazon.aws.hooks.logs import AwsLogsHook
@@ -15,6 +16,7 @@ from groundswell.aws.exceptions import error_code
 from groundswell.aws.hooks.sagemaker import GroundswellSageMakerHook
 from groundswell.aws.part_store import s3_location
 from groundswell.aws.runs import LabelingRun
+from groundswell.errors import DatasetError
 from groundswell.manifests.csv_files import read_named_csv, read_tensorflow_csv
 
 log = logging.getLogger(__name__)
@@ -68,14 +70,31 @@ def _gate(run: LabelingRun, accuracy: float | None) -> None:
 def _test_rows(run: LabelingRun, test_uri: str) -> Iterator[tuple[list[float], str]]:
     bucket, key = s3_location(test_uri)
     text = run.s3.read_key(key, bucket)
-    if run.batch.output.csv_format == "tensorflow":
-        for values, label in read_tensorflow_csv(text, name=test_uri)[1]:
-            yield [float(value) for value in values], label
-        return
-    _, records = read_named_csv(text, name=test_uri)
-    for record in records:
-        features = [float(record[column]) for column in run.batch.output.features]
-        yield features, record[run.batch.output.label_attribute]
+    output = run.batch.output
+    if output.csv_format == "tensorflow":
+        rows = read_tensorflow_csv(text, name=test_uri)[1]
+    else:
+        _, records = read_named_csv(text, name=test_uri)
+        rows = [
+            ([record[column] for column in output.features], record[output.label_attribute])
+            for record in records
+        ]
+    for number, (values, label) in enumerate(rows, start=1):
+        wrong = [value for value in values if not is_number(value)]
+        if wrong:
+            raise DatasetError(
+                f"{test_uri}: row {number}: {wrong[0]!r} is not a number, and the endpoint is asked about "
+                "numbers; correct the dataset, then label the item again"
+            )
+        yield [float(value) for value in values], label
+
+
+def is_number(text: str) -> bool:
+    """Return whether a text is a number that JSON can carry, so neither infinite nor NaN."""
+    try:
+        return isfinite(float(text))
+    except ValueError:
+        return False
 
 
 def _ask(run: LabelingRun, rows: Sequence[Sequence[float]]) -> list[dict[str, Any]]:
@@ -98,14 +117,22 @@ def _ask(run: LabelingRun, rows: Sequence[Sequence[float]]) -> list[dict[str, An
 def _predictions(body: bytes, expected: int, endpoint: str) -> list[dict[str, Any]]:
     try:
         predictions = json.loads(body)["predictions"]
-        if len(predictions) == expected and all("label" in each for each in predictions):
-            return list(predictions)
     except (ValueError, KeyError, TypeError):
-        pass
+        predictions = None
+    if (
+        isinstance(predictions, list)
+        and len(predictions) == expected
+        and all(map(_is_prediction, predictions))
+    ):
+        return predictions
     raise AirflowException(
         f'endpoint {endpoint} did not answer {{"predictions": [{{"label": …}}, …]}} with {expected} entries, '
         f"but {body[:200]!r}; correct output_fn of the serving code"
     )
+
+
+def _is_prediction(value: Any) -> bool:
+    return isinstance(value, dict) and "label" in value
 
 
 def delete_logs(run: LabelingRun, training: Mapping[str, Any] | None) -> dict[str, Any]:
