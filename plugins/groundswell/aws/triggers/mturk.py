@@ -10,7 +10,7 @@ from typing import Any
 from airflow.triggers.base import BaseTrigger, TriggerEvent
 from botocore.exceptions import BotoCoreError, ClientError
 
-from groundswell.aws.exceptions import CREDENTIAL_CODES, error_code, failed
+from groundswell.aws.exceptions import CREDENTIAL_CODES, INCOMPLETE_CREDENTIALS, error_code, failed
 from groundswell.aws.hooks.mturk import MTurkHook
 
 #: Airflow 3.3 may mark a task failed whose trigger fires within seconds of the deferral (apache/airflow
@@ -85,7 +85,7 @@ class MTurkReviewableTrigger(BaseTrigger):
                 except (ClientError, BotoCoreError) as error:
                     failures += 1
                     if failures >= PATIENCE or _hopeless(error):
-                        yield TriggerEvent({"status": "error", "message": f"polling for answers: {error}"})
+                        yield TriggerEvent({"status": "error", "message": self._complaint(error)})
                         return
                 else:
                     failures = 0
@@ -107,6 +107,9 @@ class MTurkReviewableTrigger(BaseTrigger):
         if event.get("status") != "success":
             raise failed(event)
 
+    def _complaint(self, error: Exception) -> str:
+        return f"connection {self.aws_conn_id!r}: polling for answers: {error}"
+
     async def _count(self, hook: MTurkHook, client: Any) -> int:
         """Count the run's reviewable HITs, up to the minimum: more need not be listed."""
         ignore, count = set(self.ignore), 0
@@ -125,4 +128,6 @@ class MTurkReviewableTrigger(BaseTrigger):
 
 
 def _hopeless(error: Exception) -> bool:
-    return isinstance(error, ClientError) and error_code(error) in CREDENTIAL_CODES
+    if isinstance(error, ClientError):
+        return error_code(error) in CREDENTIAL_CODES
+    return isinstance(error, INCOMPLETE_CREDENTIALS)
