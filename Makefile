@@ -11,8 +11,6 @@ PY := $(BIN)/python
 # Given on the command line or in the environment, and passed on to what is started
 export AIRFLOW_PORT CLOUD_PORT PYTHON
 CROWD ?=
-UV_COMPILE := .venv-tools/bin/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes \
-	--no-emit-index-url --exclude-newer 2026-11-21
 
 .PHONY: help
 help: ## List the commands
@@ -86,8 +84,4 @@ format: setup ## Format the code and apply the safe fixes
 
 .PHONY: lock
 lock: setup ## Compile the locks anew from requirements*.in
-	$(UV_COMPILE) requirements-bootstrap.in -o requirements-bootstrap.txt
-	$(UV_COMPILE) requirements.in -o requirements.txt
-	$(UV_COMPILE) -c requirements.txt requirements-dev.in -o requirements-dev.txt
-	$(UV_COMPILE) requirements-emulator.in -o requirements-emulator.txt
-	$(UV_COMPILE) requirements-training.in -o requirements-training.txt
+	@$(PY) -m tools.lock
