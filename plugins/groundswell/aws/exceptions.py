@@ -58,7 +58,7 @@ def turk_message(error: ClientError) -> str:
     return str(error.response.get("Message") or error.response.get("Error", {}).get("Message", ""))
 
 
-def _explain_client_error(error: ClientError, connection: str) -> AirflowException:
+def _explain_client_error(error: ClientError, connection: str, bucket: str) -> AirflowException:
     code, message = error_code(error), turk_message(error)
     if code in CREDENTIAL_CODES:
         return AirflowFailException(
@@ -66,10 +66,10 @@ def _explain_client_error(error: ClientError, connection: str) -> AirflowExcepti
             "check login, password and region of the connection"
         )
     if code in MISSING_BUCKET_CODES:
-        bucket = error.response.get("Error", {}).get("BucketName", "named in the batch file")
+        bucket = error.response.get("Error", {}).get("BucketName") or bucket
         return AirflowFailException(
             f"connection {connection!r}: bucket {bucket} does not exist; create it, or correct "
-            "dataset.path, state and output.uri in the batch file"
+            "state and output.uri in the batch file"
         )
     if turk_code(error) == "InsufficientFunds":
         return AirflowFailException(
@@ -99,17 +99,18 @@ def _explain_botocore_error(error: BotoCoreError, connection: str) -> AirflowExc
 
 
 @contextmanager
-def clear_errors(*, connection: str) -> Iterator[None]:
+def clear_errors(*, connection: str, bucket: str = "named in the batch file") -> Iterator[None]:
     """Turn errors of the core and of botocore into one message that names the connection and the fix.
 
     :param connection: the id of the Airflow connection that the block talks through.
+    :param bucket: the bucket that the block works in; not every S3 service names it in its errors.
     """
     try:
         yield
     except GroundswellError as error:
         raise AirflowFailException(str(error)) from error
     except ClientError as error:
-        raise _explain_client_error(error, connection) from error
+        raise _explain_client_error(error, connection, bucket) from error
     except BotoCoreError as error:
         raise _explain_botocore_error(error, connection) from error
     except ValueError as error:

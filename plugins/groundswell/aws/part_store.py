@@ -29,7 +29,7 @@ def _explained(method: Callable[..., Any]) -> Callable[..., Any]:
 
     @wraps(method)
     def call(self: S3PartStore, *args: Any) -> Any:
-        with clear_errors(connection=self.connection):
+        with clear_errors(connection=self.connection, bucket=self.bucket):
             return method(self, *args)
 
     return call

@@ -10,7 +10,7 @@ from typing import Any
 
 from botocore.exceptions import ClientError
 
-from groundswell.aws.exceptions import error_code
+from groundswell.aws.exceptions import MISSING_BUCKET_CODES, error_code
 from groundswell.aws.pages import LABEL_FIELD, question
 from groundswell.aws.part_store import s3_location
 from groundswell.aws.runs import LabelingRun
@@ -149,6 +149,11 @@ def _bytes(run: LabelingRun, path: str) -> bytes:
             raise DatasetError(
                 f"{run.batch.file.name}: dataset.path: there is no object {path}; "
                 "upload it, or correct the path"
+            ) from error
+        if error_code(error) in MISSING_BUCKET_CODES:
+            raise DatasetError(
+                f"{run.batch.file.name}: dataset.path: there is no bucket {bucket}; "
+                "create it, or correct the path"
             ) from error
         raise
     return bytes(response["Body"].read())
