@@ -72,8 +72,8 @@ lint: setup ## Check style and types
 	$(BIN)/mypy
 
 .PHONY: bench
-bench: setup ## Count requester API calls per labelled item: a polling script, and ours (options: B='--help')
-	$(PY) benchmarks/requester_calls/measure.py $(B)
+bench: setup ## Count requester API calls per labelled item, ours against a polling script (options: B=...)
+	$(PY) -m benchmarks $(B)
 
 # --- maintain it ----------------------------------------------------------------------------------
 
