@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 import time
 import uuid
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping
 from datetime import UTC, datetime
 
 from anyio import CapacityLimiter, to_thread
@@ -16,7 +16,7 @@ from starlette.routing import Route
 
 from workforce.api.errors import json_error
 from workforce.api.service_model import SerializationFailed, ServiceModel, UnknownOperation, ValidationFailed
-from workforce.api.sigv4 import Identity, KeyRing, SignatureProblem, verify
+from workforce.api.sigv4 import Identity, KeyRing, SignatureProblem, single_headers, verify
 from workforce.api.writing import value_text
 from workforce.market import Market, RequestError, ServiceFault
 
@@ -73,8 +73,9 @@ class _Requests:
 
     def _respond(self, request: Request, body: bytes, request_id: str) -> Response:
         try:
-            identity = self._identify(request, body)
-            operation = self._model.operation_of(request.headers.get("x-amz-target", ""))
+            headers = single_headers(request.headers.raw)
+            identity = self._identify(request, headers, body)
+            operation = self._model.operation_of(headers.get("x-amz-target", ""))
             return self._perform(operation, identity, body)
         except SignatureProblem as problem:
             return json_error(problem.code, problem.message, problem.status)
@@ -90,12 +91,12 @@ class _Requests:
             logger.exception("request %s failed", request_id)
             return _turk_error("ServiceFault", _TEMPORARILY_UNABLE, None, 500)
 
-    def _identify(self, request: Request, body: bytes) -> Identity:
+    def _identify(self, request: Request, headers: Mapping[str, str], body: bytes) -> Identity:
         return verify(
             method=request.method,
             path=request.scope.get("raw_path", b"/").decode("latin-1"),
             query=request.scope["query_string"].decode("latin-1"),
-            headers=request.headers,
+            headers=headers,
             body=body,
             keys=self._keys,
             services={self._model.signing_name},

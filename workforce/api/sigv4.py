@@ -10,7 +10,7 @@ from __future__ import annotations
 import hashlib
 import hmac
 import re
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from email.utils import parsedate_to_datetime
@@ -25,6 +25,7 @@ ALGORITHM = "AWS4-HMAC-SHA256"
 CLOCK_SKEW = timedelta(minutes=15)
 _TIMESTAMP = "%Y%m%dT%H%M%SZ"
 _CREDENTIAL = re.compile(r"[\w.@=+-]{1,128}/\d{8}/[a-zA-Z0-9-]{1,64}/[a-z0-9-]{1,64}/aws4_request", re.ASCII)
+_ONCE = frozenset({"authorization", "content-type", "date", "host"})
 _TARGET = re.compile(r"/[!\"$-~]*")  # visible ASCII without a fragment
 _MISMATCH = (
     "The request signature we calculated does not match the signature you provided. "
@@ -98,6 +99,16 @@ def credential_scope(headers: Mapping[str, str]) -> tuple[str, str] | None:
     return authorization.region, authorization.service
 
 
+def single_headers(raw: Iterable[tuple[bytes, bytes]]) -> dict[str, str]:
+    """Return a request's headers by lower-case name; raises SignatureProblem when one is ambiguous.
+
+    ``raw`` is the list as received (ASGI's ``headers``). Whatever a signature covers or a request is
+    carried out by may come once only, or the value that was verified need not be the one that is used.
+    Other headers that come again are joined by commas, as HTTP has it.
+    """
+    return _single((name.decode("latin-1"), value.decode("latin-1")) for name, value in raw)
+
+
 def verify(
     *,
     method: str,
@@ -113,8 +124,9 @@ def verify(
 
     ``path`` and ``query`` are as on the request line, still percent-encoded. ``services`` are the
     signing names that this server answers for. The signature's time may be 15 minutes from ``now``.
+    ``headers`` should come from ``single_headers``, and the request be carried out by the same ones.
     """
-    given = _lower(headers)
+    given = _single(headers.items())
     authorization = _parse_authorization(given)
     _check_signed_headers(authorization, given)
     timestamp = _check_time(authorization, given, now)
@@ -138,6 +150,30 @@ def verify(
 
 def _lower(headers: Mapping[str, str]) -> dict[str, str]:
     return {name.lower(): value for name, value in headers.items()}
+
+
+def _single(headers: Iterable[tuple[str, str]]) -> dict[str, str]:
+    found: dict[str, str] = {}
+    repeated: set[str] = set()
+    for name, value in ((name.lower(), value) for name, value in headers):
+        if name in found:
+            repeated.add(name)
+            value = f"{found[name]},{value}"
+        found[name] = value
+    if not repeated:
+        return found
+    for name in sorted(repeated):
+        if name in _ONCE or name.startswith("x-amz-"):
+            raise _repeated(name)
+    signed = re.search(r"SignedHeaders=([^,\s]*)", found.get("authorization", ""))
+    for name in signed[1].lower().split(";") if signed else ():
+        if name in repeated:
+            raise _repeated(name)
+    return found
+
+
+def _repeated(name: str) -> SignatureProblem:
+    return _incomplete(f"The header '{name[:100]}' is in the request more than once; send it once.")
 
 
 def _parse_authorization(headers: Mapping[str, str]) -> _Authorization:

@@ -166,3 +166,17 @@ def test_only_post(market: Any, keys: StaticKeys) -> None:
     app = api_app(cast("Market", market), keys)
     assert send(app, "GET").status_code == 405
     assert send(app, "POST", "/other").status_code == 404
+
+
+@pytest.mark.parametrize("first", [True, False])
+def test_a_second_target_is_refused_wherever_it_stands(
+    market: Any, keys: StaticKeys, sign: Callable[..., dict[str, str]], first: bool
+) -> None:
+    prefix = "MTurkRequesterServiceV20170117"
+    signed = list(sign(b"{}", headers={"X-Amz-Target": f"{prefix}.GetAccountBalance"}).items())
+    added = ("x-amz-target", f"{prefix}.ListHITs")
+    headers = [added, *signed] if first else [*signed, added]
+    response = send(api_app(cast("Market", market), keys), "POST", content=b"{}", headers=headers)
+    assert (response.status_code, response.json()["__type"]) == (400, "IncompleteSignatureException")
+    assert "x-amz-target" in response.text
+    assert market.calls == []

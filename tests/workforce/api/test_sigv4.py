@@ -12,7 +12,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from workforce.api.keys import AccessKey, StaticKeys
-from workforce.api.sigv4 import Identity, SignatureProblem, credential_scope, verify
+from workforce.api.sigv4 import Identity, SignatureProblem, credential_scope, single_headers, verify
 
 Sign = Callable[..., dict[str, str]]
 BODY = b'{"HITId":"A"}'
@@ -199,6 +199,48 @@ def test_scope_can_be_read_before_it_is_verified(sign: Sign) -> None:
 
 def test_secrets_are_not_printed() -> None:
     assert "s3cret" not in repr(AccessKey("A", "s3cret", "1"))
+
+
+def raw(headers: dict[str, str]) -> list[tuple[bytes, bytes]]:
+    return [(name.encode(), value.encode()) for name, value in headers.items()]
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        "Authorization",
+        "HOST",
+        "Content-Type",
+        "date",
+        "X-Amz-Date",
+        "x-amz-target",
+        "x-amz-anything",
+        "x-signed",
+    ],
+)
+@pytest.mark.parametrize("at", [0, 99])
+def test_what_a_signature_rests_on_comes_once(sign: Sign, name: str, at: int) -> None:
+    headers = raw(sign(BODY, headers={**TARGET, "X-Signed": "1"}))
+    present = any(given.lower() == name.lower().encode() for given, _ in headers)
+    for _ in range(1 if present else 2):
+        headers.insert(at, (name.encode(), b"v"))
+    with pytest.raises(
+        SignatureProblem, match=f"'{name.lower()}' is in the request more than once"
+    ) as caught:
+        single_headers(headers)
+    assert caught.value.code == "IncompleteSignatureException"
+
+
+def test_other_headers_may_come_again(keys: StaticKeys, sign: Sign) -> None:
+    headers = [(b"Via", b"a"), *raw(sign(BODY, headers=TARGET)), (b"via", b"b")]
+    given = single_headers(headers)
+    assert given["via"] == "a,b"
+    assert check(keys, given).access_key == "test"
+
+
+def test_two_spellings_of_one_name_are_a_repetition(keys: StaticKeys, sign: Sign) -> None:
+    headers = {"x-amz-target": "MTurkRequesterServiceV20170117.ListHITs", **sign(BODY, headers=TARGET)}
+    assert refusal(keys, headers).code == "IncompleteSignatureException"
 
 
 @settings(suppress_health_check=[HealthCheck.function_scoped_fixture])
