@@ -6,7 +6,7 @@ import contextlib
 import functools
 import json
 import uuid
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +17,7 @@ from dags import labeling
 from groundswell.aws import runs
 from groundswell.aws.hooks.mturk import MTurkHook
 from groundswell.aws.operators.mturk import MTurkPublishHitsOperator
+from groundswell.aws.runs import LabelingRun
 from tests.groundswell.aws.workbench import KEYS, ShiftedClock, Workbench
 from tests.workforce.contract.contract_server import serve_in_thread
 from workforce.app import create_app
@@ -145,6 +146,29 @@ def operator(kind: type[Any], path: Path | str, run_id: str, **arguments: Any) -
         run_id=run_id,
         aws_conn_id="mturk_default",
         **arguments,
+    )
+
+
+def record(
+    run: LabelingRun, answers: Mapping[str, Sequence[str | None]], *, at: str = "2026-01-01T00:00:00+00:00"
+) -> None:
+    """Write down answers and their payments as collecting does; None is an answer that cannot be read."""
+    rows = [
+        {
+            "assignment": f"{run.key}-{item}-{number}",
+            "item": item,
+            "worker": f"AWORKER{number}",
+            "label": label,
+            "problem": None if label else "label: is missing",
+            "submitted": at,
+        }
+        for item, labels in answers.items()
+        for number, label in enumerate(labels)
+    ]
+    run.ledger.append("answers", rows)
+    run.ledger.append(
+        "payments",
+        [{"assignment": row["assignment"], "item": row["item"], "cents": 6} for row in rows],
     )
 
 

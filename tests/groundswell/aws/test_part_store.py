@@ -19,12 +19,12 @@ from botocore.stub import Stubber
 
 from groundswell.aws.exceptions import WorkforceUnreachable
 from groundswell.aws.part_store import S3PartStore, s3_location
-from groundswell.aws.runs import LabelingRun, open_run
+from groundswell.aws.runs import open_run
 from groundswell.aws.steps.dataset import load_dataset
 from groundswell.aws.steps.labels import consolidate, write_dataset
 from groundswell.errors import LedgerError
 from groundswell.ledger.store import FolderStore
-from tests.groundswell.aws.desk import connection
+from tests.groundswell.aws.desk import connection, record
 from tests.groundswell.aws.workbench import ShiftedClock, Workbench
 from tests.support.cloud_process import CHECKOUT, CloudProcess
 
@@ -285,7 +285,8 @@ def test_images_in_s3_are_shown_by_links_that_work(cloud: CloudProcess, batch_fi
         with urllib.request.urlopen(_image(run, f"s3://{BUCKET}/photos/a #1?.svg")) as response:
             assert response.read() == svg
         load_dataset(run, relabel=False)
-        finish(run, {"a": "setosa"})
+        record(run, {"a": ["setosa"]})
+        assert consolidate(run)["labelled"] == 1
         written = write_dataset(run)
         manifest = s3_text(cloud, written["manifest_uri"])
     assert json.loads(manifest)["source-ref"] == f"s3://{BUCKET}/photos/a #1?.svg"
@@ -296,7 +297,8 @@ def test_dataset_and_images_go_to_the_output(cloud: CloudProcess, batch_file: An
     path = batch_file("a", "b", "c", output__test_items=1)
     with open_run(str(path), "run") as run:
         load_dataset(run, relabel=False)
-        finish(run, {"a": "setosa", "b": "setosa", "c": "virginica"})
+        record(run, {"a": ["setosa"], "b": ["setosa"], "c": ["virginica"]})
+        assert consolidate(run)["labelled"] == 3
         written = write_dataset(run)
     out = f"s3://{BUCKET}/{path.parent.name}-out"
     assert written["train_uri"] == f"{out}/trainingdata/iris_training.csv"
@@ -309,22 +311,3 @@ def test_dataset_and_images_go_to_the_output(cloud: CloudProcess, batch_file: An
 def s3_text(cloud: CloudProcess, uri: str) -> str:
     bucket, key = s3_location(uri)
     return str(cloud.client("s3").get_object(Bucket=bucket, Key=key)["Body"].read().decode())
-
-
-def finish(run: LabelingRun, labels: dict[str, str]) -> None:
-    """Record answers as collecting would, and consolidate them."""
-    rows = [
-        {
-            "assignment": f"{item}-{worker}",
-            "item": item,
-            "worker": worker,
-            "label": label,
-            "problem": None,
-            "submitted": "2026-01-01T00:00:00+00:00",
-        }
-        for item, label in labels.items()
-        for worker in ("A1", "A2")
-    ]
-    run.ledger.append("answers", rows)
-    run.ledger.append("outcomes", [{"item": item, "outcome": "settled"} for item in labels])
-    assert consolidate(run)["labelled"] == len(labels)
