@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
+from hashlib import sha256
 from pathlib import Path
 from typing import Any
 
@@ -28,6 +29,13 @@ from groundswell.errors import BatchError
 
 BATCHES = Path(__file__).parents[1] / "include" / "batches"
 START = datetime(2026, 1, 1, tzinfo=UTC)
+#: A task that waits for people for hours meets restarts and outages, and a resumed one counts its tries on.
+PATIENT = {
+    "retries": 30,
+    "retry_delay": timedelta(seconds=20),
+    "retry_exponential_backoff": 1.5,
+    "max_retry_delay": timedelta(minutes=10),
+}
 RELABEL = Param(
     False,
     type="boolean",
@@ -89,7 +97,8 @@ def delete_logs(batch_path: str, run_id: Any = None, ti: Any = None) -> dict[str
     from groundswell.aws.steps.model import delete_logs as delete
 
     with open_run(batch_path, run_id) as run:
-        return delete(run, ti.xcom_pull(task_ids="train"))
+        deployed = ti.xcom_pull(task_ids="deploy", key="deployment")
+        return delete(run, ti.xcom_pull(task_ids="train"), deployed)
 
 
 @task(trigger_rule=TriggerRule.ALL_DONE)
@@ -117,12 +126,17 @@ def model_tasks(batch: Batch, path: str, dataset: Any) -> list[Any]:
 def clean_up(batch: Batch, path: str, setups: list[Any]) -> None:
     """Delete what the run published and deployed, whatever became of it; then sum up."""
     steps = [
-        MTurkDeleteHitsOperator(task_id="delete_hits", batch_path=path, aws_conn_id=batch.connections.mturk)
+        MTurkDeleteHitsOperator(
+            task_id="delete_hits",
+            batch_path=path,
+            aws_conn_id=batch.connections.mturk,
+            retry_delay=batch.task.assignment_duration,  # a worker may still hold a HIT for that long
+        )
     ]
     if batch.training is not None:
         steps.append(delete_logs(path))
     if batch.endpoint is not None:
-        in_order = delete_operators(batch, batch.endpoint)
+        in_order = delete_operators(batch)
         chain(*in_order)
         steps += in_order
     for step in steps:
@@ -169,9 +183,10 @@ def labeling_dag(batch: Batch) -> DAG:
             aws_conn_id=batch.connections.mturk,
             poke_interval=batch.polling.interval_seconds,
             timeout=batch.polling.timeout.total_seconds(),
+            **PATIENT,
         )
         collect = MTurkCollectAndExtendOperator(
-            task_id="collect_and_extend", batch_path=path, aws_conn_id=batch.connections.mturk
+            task_id="collect_and_extend", batch_path=path, aws_conn_id=batch.connections.mturk, **PATIENT
         )
         labels = consolidate(path)
         dataset = write_dataset.override(outlets=[labels_asset(batch)])(path)
@@ -187,15 +202,20 @@ def labels_asset(batch: Batch) -> Asset:
     return Asset(name=f"labels/{batch.name}", uri=batch.output.object_uri(batch.output.manifest))
 
 
-def broken_dag(path: Path, error: BatchError) -> DAG:
-    """Return a DAG that says what is wrong with a batch file; the other batches go on."""
+def broken_dag(path: Path, error: Exception) -> DAG:
+    """
+    Return a DAG that says what is wrong with a batch file; the other batches go on.
+
+    It has an id of its own: under the batch's it would replace the DAG of a run that is under way.
+    """
 
     @task(retries=0)
     def read_batch_file() -> None:
         raise AirflowFailException(str(error))
 
     with DAG(
-        dag_id=f"labeling_{path.stem.replace('-', '_')}",
+        dag_id=f"broken_batch_{sha256(path.name.encode()).hexdigest()[:12]}",
+        dag_display_name=f"broken: {path.name}",
         description=f"{path.name} cannot be read: see the task's log",
         doc_md=f"**{path.name} cannot be read.**\n\n```\n{error}\n```",
         schedule=None,
@@ -212,12 +232,15 @@ def dags_of(folder: Path) -> Iterator[DAG]:
     for path in batch_files(folder):
         try:
             batch = Batch.load(path)
-            if first := taken.get(batch.name):
-                raise BatchError(f"{path}: name: {batch.name!r} is taken by {first}; give each batch its own")
-            taken[batch.name] = path
-            yield labeling_dag(batch)
-        except BatchError as error:
+            for what in batch.exclusive():
+                if first := taken.get(what):
+                    raise BatchError(f"{path}: {what} belongs to {first.name}; give each batch its own")
+            dag = labeling_dag(batch)
+        except Exception as error:  # whatever is wrong with one file must not hide the other batches
             yield broken_dag(path, error)
+        else:
+            taken |= dict.fromkeys(batch.exclusive(), path)
+            yield dag
 
 
 for _dag in dags_of(BATCHES):

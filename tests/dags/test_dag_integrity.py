@@ -121,27 +121,34 @@ def test_a_broken_batch_file_says_so_and_leaves_the_others_alone(
     bag_with: Callable[[dict[str, str]], Any],
 ) -> None:
     iris = (CHECKOUT / "include/batches/iris.yaml").read_text()
+    second = iris.replace("name: iris\n", "name: second\n").replace("groundswell-iris", "groundswell-second")
     bag = bag_with(
         {
-            "second.yaml": iris.replace("name: iris\n", "name: second\n"),
-            "typo.yaml": iris.replace("shard_items", "shard_itms"),
+            "second.yaml": second,
+            "typo (1).yaml": iris.replace("shard_items", "shard_itms"),
             "twin.yaml": iris,
+            "shared.yaml": second.replace("name: second\n", "name: third\n"),
         }
     )
     assert bag.import_errors == {}
-    assert {"labeling_iris", "labeling_second", "labeling_typo", "labeling_twin"} <= bag.dags.keys()
-    typo = bag.dags["labeling_typo"]
+    assert {"labeling_iris", "labeling_second"} < bag.dags.keys()
+    assert len(bag.dags["labeling_iris"].task_ids) == 17, "a copy does not replace the DAG of the batch"
+    broken = {dag.dag_display_name: dag for dag in bag.dags.values() if dag.dag_id.startswith("broken")}
+    assert broken.keys() == {"broken: typo (1).yaml", "broken: twin.yaml", "broken: shared.yaml"}
+    typo = broken["broken: typo (1).yaml"]
     assert typo.task_ids == ["read_batch_file"]
     assert "shard_itms" in typo.doc_md
     assert "shard_items" in typo.doc_md, "the message names the option that was meant"
-    with pytest.raises(Exception, match=r"typo.yaml.*shard_itms"):
+    with pytest.raises(Exception, match=r"typo.*shard_itms"):
         typo.get_task("read_batch_file").python_callable()
-    assert bag.dags["labeling_twin"].task_ids == ["read_batch_file"], "two files may not have one batch name"
+    assert "name 'iris' belongs to iris.yaml" in broken["broken: twin.yaml"].doc_md
+    assert "belongs to second.yaml" in broken["broken: shared.yaml"].doc_md
 
 
 def test_a_batch_may_do_without_a_model(bag_with: Callable[[dict[str, str]], Any]) -> None:
     iris = (CHECKOUT / "include/batches/iris.yaml").read_text()
     labels_only = iris[: iris.index("training:")].replace("name: iris\n", "name: plain\n")
+    labels_only = labels_only.replace("groundswell-iris", "groundswell-plain")
     bag = bag_with({"plain.yaml": labels_only})
     tasks = set(bag.dags["labeling_plain"].task_ids)
     assert tasks == {*LIFECYCLE[:8], "clean_up.delete_hits", "clean_up.report"}

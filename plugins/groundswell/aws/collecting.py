@@ -5,60 +5,25 @@ from __future__ import annotations
 import logging
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from typing import Any
+
+from botocore.exceptions import ClientError
 
 from groundswell.answers.labels import label_of
 from groundswell.answers.question_form import parse_answer
+from groundswell.aws.exceptions import CREDENTIAL_CODES, error_code, turk_code, turk_message
+from groundswell.aws.extending import Extender
 from groundswell.aws.pages import LABEL_FIELD
-from groundswell.aws.runs import LabelingRun, now_text
+from groundswell.aws.runs import LabelingRun
 from groundswell.batches.planning import plan_spend
 from groundswell.consolidation.stopping import Decision, StoppingRule, rule_from
 from groundswell.errors import AnswerError
-from groundswell.ledger import Outcome, RunState, request_token
+from groundswell.ledger import Outcome, RunState
 
 log = logging.getLogger(__name__)
 
-#: An extension made when less than this share of the lifetime is left also moves the expiration.
-FRESH = 0.5
-
-
-@dataclass
-class Progress:
-    """Where a run stands, for logs, the progress document and the summary. Money in cents."""
-
-    items: int
-    settled: int
-    answers: int
-    quarantined: int
-    extended: int
-    given_up: int
-    open: int
-    spent_cents: int
-
-    @classmethod
-    def of(cls, state: RunState) -> Progress:
-        """Return the progress that a folded ledger shows."""
-        settled = state.count(Outcome.SETTLED)
-        first = {item: row["seats"] for item, row in state.hits.items()}
-        return cls(
-            items=len(state.hits),
-            settled=settled,
-            answers=len(state.answers),
-            quarantined=sum(1 for row in state.answers.values() if row["label"] is None),
-            extended=sum(1 for item, seats in state.seats.items() if seats > first[item]),
-            given_up=len(state.outcomes) - settled,
-            open=len(state.open_items),
-            spent_cents=state.spent_cents,
-        )
-
-    def line(self, budget_cents: int) -> str:
-        """Return one line for the task's log."""
-        return (
-            f"settled {self.settled}/{self.items} items, {self.open} open, {self.given_up} given up, "
-            f"{self.answers} answers ({self.quarantined} unreadable), "
-            f"spent ${self.spent_cents / 100:.2f} of ${budget_cents / 100:.2f}"
-        )
+Assignment = Mapping[str, Any]
 
 
 @dataclass
@@ -67,7 +32,7 @@ class Wave:
     The reviewable HITs that one pass deals with.
 
     Every step may be repeated, also by a twin of the task at the same time: parts are named by content,
-    approvals look at the status, extensions carry a token of (item, seat number).
+    approvals look at the status, extensions carry a token of (item, seat number) and a slot of the budget.
 
     :param run: the run.
     :param state: the folded ledger; kept up to date as the wave goes on.
@@ -81,6 +46,7 @@ class Wave:
         batch = self.run.batch
         self.rule: StoppingRule = rule_from(batch.redundancy.model_dump())
         self.cost = plan_spend(batch, 1).answer_cents
+        self.extender = Extender(self.run, self.state, self.cost)
         self._item_of = {row["hit"]: item for item, row in self.state.hits.items()}
 
     def take(self, reviewable: Iterable[str]) -> int:
@@ -89,27 +55,34 @@ class Wave:
 
         A HIT that is not in the run's ledger is never touched; its id is kept in ``foreign``.
         """
-        items = self._ours(reviewable)
-        fetched = {item: self.run.mturk.assignments(self.state.hits[item]["hit"]) for item in items}
+        return self._take(self._ours(reviewable))
+
+    def take_items(self, items: Iterable[str]) -> int:
+        """Deal with the HITs of these items, whether the workforce lists them as reviewable or not."""
+        return self._take([item for item in items if not self._lost(item)])
+
+    def take_late(self, item: str) -> None:
+        """Record and pay what an item got, without deciding anything."""
+        fetched = self._fetch([item])
         self._record(fetched)
         self._pay(fetched)
+
+    def _take(self, items: list[str]) -> int:
+        fetched = self._fetch(items)
+        self._record(fetched)
+        paid = self._pay(fetched)
         outcomes: dict[str, Outcome] = {}
         unsettled: list[str] = []
-        for item, assignments in fetched.items():
-            verdict = self._decide(item, len(assignments))
+        for item in paid:
+            verdict = self._decide(item, len(fetched[item]))
             if isinstance(verdict, Outcome):
                 outcomes[item] = verdict
             elif verdict is Decision.ASK:
                 unsettled.append(item)
-        outcomes |= self._ask(unsettled)
         self._close(outcomes)
+        refused = self.extender.ask(unsettled)
+        self._close(refused)
         return len(outcomes.keys() | set(unsettled))
-
-    def take_late(self, item: str) -> None:
-        """Record and pay answers that came after the item's outcome; the outcome stands."""
-        fetched = {item: self.run.mturk.assignments(self.state.hits[item]["hit"])}
-        self._record(fetched)
-        self._pay(fetched)
 
     def _ours(self, reviewable: Iterable[str]) -> list[str]:
         items = []
@@ -123,7 +96,19 @@ class Wave:
                 items.append(item)
         return items
 
-    def _add(self, kind: str, rows: list[dict[str, Any]]) -> None:
+    def _lost(self, item: str) -> bool:
+        """Close the item if its HIT is gone: deleted by hand, disposed, or lost with a restored backup."""
+        if not self.run.mturk.is_gone(self.state.hits[item]["hit"]):
+            return False
+        log.error("HIT %s of item %r is gone from the workforce", self.state.hits[item]["hit"], item)
+        self.add("outcomes", [{"item": item, "outcome": str(Outcome.LOST)}])
+        return True
+
+    def _fetch(self, items: list[str]) -> dict[str, list[dict[str, Any]]]:
+        return {item: self.run.mturk.assignments(self.state.hits[item]["hit"]) for item in items}
+
+    def add(self, kind: str, rows: list[dict[str, Any]]) -> None:
+        """Write a part, and take it into the state."""
         self.run.ledger.append(kind, rows)
         for row in rows:
             self.state.add(kind, row)
@@ -136,14 +121,13 @@ class Wave:
             for assignment in assignments
             if assignment["AssignmentId"] not in self.state.answers
         ]
-        self._add("answers", rows)
+        self.add("answers", rows)
 
-    def answer_row(self, item: str, assignment: Mapping[str, Any]) -> dict[str, Any]:
+    def answer_row(self, item: str, assignment: Assignment) -> dict[str, Any]:
         """Return the ledger's row of an assignment: a label, or the problem of one that cannot be read."""
         label, problem = None, None
         try:
-            fields = parse_answer(assignment["Answer"])
-            label = label_of(fields, LABEL_FIELD, self.run.batch.task.labels)
+            label = self._label(assignment)
         except AnswerError as error:
             problem = str(error)
             log.warning("quarantined assignment %s of %r: %s", assignment["AssignmentId"], item, problem)
@@ -151,26 +135,41 @@ class Wave:
             "assignment": assignment["AssignmentId"],
             "item": item,
             "worker": assignment["WorkerId"],
-            "accepted": assignment["AcceptTime"].astimezone(UTC).isoformat(timespec="seconds"),
-            "submitted": assignment["SubmitTime"].astimezone(UTC).isoformat(timespec="seconds"),
+            "accepted": _utc(assignment["AcceptTime"]),
+            "submitted": _utc(assignment["SubmitTime"]),
             "label": label,
             "problem": problem,
             "answer": assignment["Answer"],
         }
 
-    def _pay(self, fetched: Mapping[str, list[dict[str, Any]]]) -> None:
-        """Approve what is submitted; record as paid what is approved, by us or by an earlier attempt."""
+    def _label(self, assignment: Assignment) -> str:
+        if assignment["AssignmentStatus"] == "Rejected":
+            raise AnswerError("was rejected outside this run, so it does not count")
+        return label_of(parse_answer(assignment["Answer"]), LABEL_FIELD, self.run.batch.task.labels)
+
+    def _pay(self, fetched: Mapping[str, list[dict[str, Any]]]) -> list[str]:
+        """
+        Approve what is submitted; record as paid what is approved, by us or by an earlier attempt.
+
+        Returns the items whose answers are all dealt with. An answer that cannot be approved now (it is not
+        visible yet, say) must not keep the other workers waiting: its item is left for the next wave.
+        """
         rows: list[dict[str, Any]] = []
+        done: list[str] = []
         try:
             for item, assignments in fetched.items():
-                for assignment in assignments:
-                    row = self.pay(item, assignment)
-                    if row is not None:
-                        rows.append(row)
+                try:
+                    rows.extend(filter(None, [self.payment_row(item, each) for each in assignments]))
+                    done.append(item)
+                except ClientError as error:
+                    if error_code(error) in CREDENTIAL_CODES or turk_code(error) == "InsufficientFunds":
+                        raise
+                    log.warning("item %r waits: an answer cannot be paid: %s", item, turk_message(error))
         finally:
-            self._add("payments", rows)
+            self.add("payments", rows)
+        return done
 
-    def pay(self, item: str, assignment: Mapping[str, Any]) -> dict[str, Any] | None:
+    def payment_row(self, item: str, assignment: Assignment) -> dict[str, Any] | None:
         """Approve an assignment that waits for it; return the payment's row unless it is recorded."""
         identifier, status = assignment["AssignmentId"], assignment["AssignmentStatus"]
         if status == "Submitted":
@@ -189,56 +188,26 @@ class Wave:
         if decision is Decision.SETTLED:
             return Outcome.SETTLED
         if seen < seats:
-            # Reviewable with seats unfilled: the lifetime is over, unless the list of answers lags behind
-            expired = self.run.mturk.get_hit(self.state.hits[item]["hit"])["Expiration"] <= datetime.now(UTC)
-            return Outcome.EXPIRED if expired else None
+            return self._unfilled(item, seen)
         if decision is Decision.GIVE_UP:
             return Outcome.GAVE_UP
         return Decision.ASK
 
-    def _ask(self, items: Iterable[str]) -> dict[str, Outcome]:
-        """Ask one more worker about each item; return the outcome of those for which the budget is spent."""
-        now = now_text()
-        plans, refused, committed = [], {}, self.cost * sum(self.state.seats.values())
-        for item in items:
-            if committed + self.cost > self.run.batch.spend.budget_cents:
-                refused[item] = Outcome.BUDGET
-                continue
-            committed += self.cost
-            ordinal = max(self.state.seats[item], len(self.state.answers_of(item))) + 1
-            token = request_token(self.run.batch.name, self.run.run_id, item, "extend", ordinal)
-            plans.append({"token": token, "purpose": "extend", "item": item, "seats": ordinal, "at": now})
-        repeated = {plan["token"] for plan in plans if plan["token"] in self.state.intents}
-        self._add("intents", [plan for plan in plans if plan["token"] not in repeated])
-        rows: list[dict[str, Any]] = []
-        try:
-            for plan in plans:
-                rows.append(self._extend(plan, repeated=plan["token"] in repeated))
-        finally:
-            self._add("extensions", rows)
-        return refused
-
-    def _extend(self, plan: Mapping[str, Any], *, repeated: bool) -> dict[str, Any]:
-        item, seats = plan["item"], plan["seats"]
-        hit, mturk = self.state.hits[item]["hit"], self.run.mturk
-        # The life of this token is not documented: where an earlier attempt meant the call, read first
-        if not (repeated and mturk.get_hit(hit)["MaxAssignments"] >= seats):
-            mturk.add_seats(hit, 1, token=plan["token"])
-        expires = self._fresh(item, hit)
-        return {"item": item, "hit": hit, "seats": seats, "token": plan["token"], "expires": expires}
-
-    def _fresh(self, item: str, hit: str) -> str:
-        """Give a late extension a whole lifetime again; return the expiration that is in force."""
-        lifetime = timedelta(seconds=self.run.batch.task.lifetime_seconds)
-        now = datetime.now(UTC)
-        expires = datetime.fromisoformat(self.state.expires[item])
-        if expires - now < lifetime * FRESH:
-            expires = (now + lifetime).replace(microsecond=0)
-            self.run.mturk.set_expiration(hit, expires)
-        return expires.isoformat(timespec="seconds")
+    def _unfilled(self, item: str, seen: int) -> Outcome | None:
+        """Judge a HIT with seats unfilled: its lifetime is over, or the list of answers lags behind."""
+        hit = self.run.mturk.get_hit(self.state.hits[item]["hit"])
+        free = hit["NumberOfAssignmentsAvailable"]
+        submitted = hit["MaxAssignments"] - free - hit["NumberOfAssignmentsPending"]
+        # Reviewable with free seats is how the service says "expired"; no clock of ours is asked
+        over = hit["HITStatus"] in {"Reviewable", "Reviewing"} and free > 0
+        return Outcome.EXPIRED if over and seen >= submitted else None
 
     def _close(self, outcomes: Mapping[str, Outcome]) -> None:
         """Record outcomes, then flag the HITs, so that the list of reviewable HITs holds only new work."""
-        self._add("outcomes", [{"item": item, "outcome": str(value)} for item, value in outcomes.items()])
+        self.add("outcomes", [{"item": item, "outcome": str(value)} for item, value in outcomes.items()])
         for item in outcomes:
             self.run.mturk.mark_reviewing(self.state.hits[item]["hit"])
+
+
+def _utc(moment: datetime) -> str:
+    return moment.astimezone(UTC).isoformat(timespec="seconds")

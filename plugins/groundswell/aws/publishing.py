@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from groundswell.aws.pages import question
-from groundswell.aws.runs import LabelingRun, now_text
+from groundswell.aws.runs import LabelingRun, claim_end, now_text
 from groundswell.ledger import RunState, annotation, request_token
+from groundswell.ledger.claims import claim, held_by, taken_by_others
 from groundswell.ledger.shards import read_shard
+
+log = logging.getLogger(__name__)
 
 #: The service forgets a token after 24 hours; an older intent is looked up instead of trusted to it.
 TOKEN_LIFE = timedelta(hours=23)
@@ -60,7 +64,7 @@ def publish_shard(run: LabelingRun, shard: int) -> Published:
     """
     items = read_shard(run.ledger, shard)
     state = run.ledger.fold("intents", "hits")
-    missing = {item: values for item, values in items.items() if item not in state.hits}
+    missing = _still_ours(run, {item: each for item, each in items.items() if item not in state.hits})
     hit_type = run.mturk.create_hit_type(**hit_type_properties(run))
     if missing:
         questions = {item: question(run, item, values) for item, values in missing.items()}
@@ -68,6 +72,24 @@ def publish_shard(run: LabelingRun, shard: int) -> Published:
         intents = _intend(run, state, missing)
         _create(run, hit_type, questions, intents, found)
     return Published(hit_type=hit_type, hits=len(items), added=len(missing))
+
+
+def _still_ours(run: LabelingRun, missing: dict[str, dict[str, str]]) -> dict[str, dict[str, str]]:
+    """
+    Return the items that no other run asks about, claimed anew.
+
+    A run that failed gives its unpublished items back, and a claim lapses; when the task is cleared later,
+    another run may have taken them.
+    """
+    if not missing:
+        return {}
+    taken = taken_by_others(run.store, run.batch.name, run.run_id, now=now_text())
+    given_back = missing.keys() - held_by(run.store, run.batch.name, run.run_id).keys()
+    if gone := given_back & taken:
+        log.warning("%d items are left out: another run of the batch asks about them", len(gone))
+    ours = {item: values for item, values in missing.items() if item not in gone}
+    claim(run.store, run.batch.name, run.run_id, ours, until=claim_end(run.batch))
+    return ours
 
 
 def _token(run: LabelingRun, item: str) -> str:

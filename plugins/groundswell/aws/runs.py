@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from functools import cached_property
 from pathlib import Path
 from typing import Any, Literal
@@ -14,11 +14,22 @@ from airflow.providers.amazon.aws.hooks.s3 import S3Hook
 from airflow.sdk import BaseHook
 from airflow.sdk.exceptions import AirflowFailException, AirflowNotFoundException
 
+from groundswell.aws import snapshot
 from groundswell.aws.exceptions import clear_errors
 from groundswell.aws.hooks.mturk import MTurkHook
 from groundswell.aws.part_store import S3PartStore
 from groundswell.batches.model import Batch
 from groundswell.ledger import FolderStore, Ledger, PartStore, run_key
+
+#: Time for the collecting task to take the last answers, retries included.
+CLAIM_MARGIN = timedelta(days=1)
+
+
+def claim_end(batch: Batch) -> str:
+    """Return when no HIT published now can be open any more (ISO 8601, UTC): its item's claim lapses."""
+    task, renewals = batch.task, batch.redundancy.most - batch.redundancy.first
+    longest = task.lifetime * (1 + renewals) + task.assignment_duration + CLAIM_MARGIN
+    return (datetime.now(UTC) + longest).isoformat(timespec="seconds")
 
 
 def now_text() -> str:
@@ -39,29 +50,34 @@ class LabelingRun:
     run_id: str
 
     @cached_property
-    def batch(self) -> Batch:
-        """The batch. Raises BatchError."""
+    def live(self) -> Batch:
+        """The batch file as it is now. Raises BatchError."""
         return Batch.load(Path(self.batch_path))
+
+    @cached_property
+    def batch(self) -> Batch:
+        """The batch as the run began with it (:mod:`groundswell.aws.snapshot`). Raises BatchError."""
+        return snapshot.kept(self.ledger, self.live) or self.live
 
     @cached_property
     def mturk(self) -> MTurkHook:
         """The workforce."""
-        return MTurkHook(aws_conn_id=self.batch.connections.mturk)
+        return MTurkHook(aws_conn_id=self.live.connections.mturk)
 
     @cached_property
     def s3(self) -> S3Hook:
         """Where state and outputs live."""
-        return S3Hook(aws_conn_id=self.batch.connections.aws)
+        return S3Hook(aws_conn_id=self.live.connections.aws)
 
     @cached_property
     def store(self) -> PartStore:
         """The store of all ledgers of the batch."""
-        return part_store(self.batch.state, self.s3)
+        return part_store(self.live.state, self.s3)
 
     @cached_property
     def ledger(self) -> Ledger:
         """The record of this run."""
-        return Ledger(self.store, self.batch.name, self.run_id)
+        return Ledger(self.store, self.live.name, self.run_id)
 
     @property
     def key(self) -> str:
@@ -91,8 +107,8 @@ def open_run(batch_path: str, run_id: str, service: Literal["aws", "mturk"] = "a
     """
     run = LabelingRun(batch_path, run_id)
     with clear_errors(connection=service):
-        connection = getattr(run.batch.connections, service)
-    _require_connections(run.batch, "aws", service)
+        connection = getattr(run.live.connections, service)
+    _require_connections(run.live, "aws", service)
     with clear_errors(connection=connection):
         yield run
 

@@ -87,13 +87,16 @@ def deploy_operator(batch: Batch, training: Training, endpoint: Endpoint) -> Sag
     )
 
 
-def delete_operators(batch: Batch, endpoint: Endpoint) -> list[Any]:
-    """Return the tasks that delete endpoint, configuration and model, in this order."""
+def delete_operators(batch: Batch) -> list[Any]:
+    """Return the tasks that delete what ``deploy`` made: endpoint, configuration and model, in this order."""
     name = "{{ (ti.xcom_pull(task_ids='deploy', key='deployment') or {}).get('%s') or '' }}"
     aws = batch.connections.aws
     return [
         SageMakerDeleteEndpointOperator(
-            task_id="delete_endpoint", endpoint_name=endpoint.name, waiter_delay=LOOK, aws_conn_id=aws
+            task_id="delete_endpoint",
+            endpoint_name=name % "endpoint_name",
+            waiter_delay=LOOK,
+            aws_conn_id=aws,
         ),
         SageMakerDeleteEndpointConfigOperator(
             task_id="delete_endpoint_config",

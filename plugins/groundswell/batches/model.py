@@ -23,7 +23,7 @@ from groundswell.batches.sections import (
     Task,
     Training,
 )
-from groundswell.batches.yaml_file import read_yaml
+from groundswell.batches.yaml_file import parse_yaml, read_text
 from groundswell.errors import BatchError
 
 _SCHEDULE = matching(
@@ -68,8 +68,16 @@ class Batch(Section):
         Raises:
             BatchError: names the file and each option that is wrong, with the fix, one problem per line.
         """
-        path = Path(path)
-        content = read_yaml(path)
+        return cls.parse(read_text(Path(path)), Path(path))
+
+    @classmethod
+    def parse(cls, text: str, path: Path) -> Self:
+        """Check the text of the batch file ``path``, which need not be what the file says now.
+
+        Raises:
+            BatchError: as ``load``.
+        """
+        content = parse_yaml(text, path)
         if not isinstance(content, dict):
             raise BatchError(
                 f"{path}: is {'empty' if content is None else 'not a mapping'}; write options "
@@ -86,6 +94,17 @@ class Batch(Section):
     def file(self) -> Path:
         """The file that the batch was loaded from."""
         return self._file
+
+    def exclusive(self) -> list[str]:
+        """What no other batch may use as well, in words: each would overwrite or delete the other's."""
+        names = [f"name {self.name!r}"]
+        names += [
+            f"output {self.output.object_uri(key)}"
+            for key in (self.output.train, self.output.test, self.output.manifest)
+        ]
+        if self.endpoint is not None:
+            names.append(f"endpoint.name {self.endpoint.name!r}")
+        return names
 
     def template_hash(self) -> str:
         """SHA-256 of the worker page template, in hexadecimal, for provenance.

@@ -120,7 +120,11 @@ ObjectKey = Annotated[str, AfterValidator(_key)]
 Line = Annotated[str, AfterValidator(_line)]
 Text = Annotated[str, AfterValidator(_text)]
 Name = Annotated[
-    str, matching(r"[a-z0-9-]{1,63}", "use 1 to 63 lower-case letters, digits and hyphens: iris-2027")
+    str,
+    matching(
+        r"[a-z0-9](?:-*[a-z0-9]){0,62}",
+        "use 1 to 63 lower-case letters, digits and hyphens between them: iris-2027",
+    ),
 ]
 AwsName = Annotated[
     str,

@@ -31,7 +31,8 @@ from groundswell.batches.pricing import LARGE_HIT
 from groundswell.batches.units import to_cents
 
 _ASSIGNMENT_TIME = between(timedelta(seconds=30), timedelta(days=365), "between 30s and 365d")
-_APPROVAL_TIME = between(timedelta(0), timedelta(days=30), "between 0s and 30d")
+# Not 0: the run approves as it collects, and tells its HIT type from those of other runs by the delay
+_APPROVAL_TIME = between(timedelta(hours=1), timedelta(days=30), "between 1h and 30d")
 _POLL_TIME = between(timedelta(seconds=1), timedelta(days=365), "between 1s and 365d")
 _RUNTIME = between(timedelta(seconds=1), timedelta(days=28), "between 1s and 28d")
 _INSTANCE_TYPE = matching(r"ml\.[a-z0-9-]+\.[a-z0-9]+", "write an instance type such as ml.m5.large")
@@ -64,6 +65,14 @@ class Dataset(Section):
         return None if self.path.startswith("s3://") else Path(self.path)
 
 
+def _trimmed(labels: tuple[str, ...]) -> tuple[str, ...]:
+    """Labels are compared with answers, and white space around an answer does not count."""
+    for label in labels:
+        if label != label.strip():
+            raise ValueError(f"label {label!r} has white space around it; remove it")
+    return labels
+
+
 class Task(Section):
     """What a worker sees, gets, and has time for."""
 
@@ -74,7 +83,13 @@ class Task(Section):
     question: Annotated[Line, Field(max_length=500)] = "Which label fits?"
     instructions: Text = ""
     language: Annotated[str, matching(r"[A-Za-z]{2,8}(?:-[A-Za-z0-9]{1,8})*", "write en, de, pt-BR")] = "en"
-    labels: Annotated[tuple[Line, ...], Listed, Field(min_length=2), AfterValidator(unique("label"))]
+    labels: Annotated[
+        tuple[Line, ...],
+        Listed,
+        Field(min_length=2),
+        AfterValidator(_trimmed),
+        AfterValidator(unique("label")),
+    ]
     reward: Money
     lifetime: Annotated[Duration, _ASSIGNMENT_TIME]
     assignment_duration: Annotated[Duration, _ASSIGNMENT_TIME]

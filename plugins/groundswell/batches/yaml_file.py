@@ -28,18 +28,26 @@ class _StrictLoader(yaml.SafeLoader):
         return super().construct_mapping(node, deep=deep)
 
 
-def read_yaml(path: Path) -> object:
-    """Read the one YAML document in ``path``.
+def read_text(path: Path) -> str:
+    """Read a batch file.
 
     Raises:
-        BatchError: if the file cannot be read, is not UTF-8 or is not valid YAML.
+        BatchError: if the file cannot be read or is not UTF-8.
     """
     try:
-        text = path.read_bytes().decode("utf-8")
+        return path.read_bytes().decode("utf-8")
     except OSError as error:
         raise BatchError(f"{path}: cannot be read: {error.strerror or error}") from None
     except UnicodeDecodeError as error:
         raise BatchError(f"{path}: is not UTF-8 (byte {error.start}); save the file as UTF-8") from None
+
+
+def parse_yaml(text: str, path: Path) -> object:
+    """Return the one YAML document in the text of ``path``.
+
+    Raises:
+        BatchError: if it is not valid YAML.
+    """
     try:
         # the loader builds plain values only, as SafeLoader does
         return yaml.load(text, Loader=_StrictLoader)  # noqa: S506

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Iterable, Iterator, Mapping
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 from groundswell.errors import LedgerError
@@ -20,13 +21,27 @@ KINDS = (
     "hits",
     "answers",
     "payments",
+    "reservations",
     "extensions",
     "outcomes",
     "deletions",
     "labels",
 )
 #: The kinds that make up :class:`~groundswell.ledger.state.RunState`.
-FOLDED = ("spend", "intents", "hits", "answers", "payments", "extensions", "outcomes")
+FOLDED = (
+    "spend",
+    "intents",
+    "hits",
+    "answers",
+    "payments",
+    "reservations",
+    "extensions",
+    "outcomes",
+    "deletions",
+)
+
+#: Parts that are read at once: the store is far away, and each part is small.
+READERS = 8
 
 Row = Mapping[str, Any]
 
@@ -39,6 +54,8 @@ class Ledger:
     """
 
     def __init__(self, store: PartStore, batch: str, run_id: str) -> None:
+        if run_id in {".", ".."} or "/../" in f"/{run_id}/":
+            raise LedgerError(f"run id {run_id!r} cannot name a ledger; trigger the run under another id")
         self.store = store
         self.batch = batch
         self.run_id = run_id
@@ -68,12 +85,13 @@ class Ledger:
 
     def rows(self, *kinds: str) -> Iterator[tuple[str, dict[str, Any]]]:
         """Yield (kind, row) of every part of these kinds (all that RunState folds where none is named)."""
-        for kind in kinds or FOLDED:
-            for key in self.store.keys(f"{self.prefix}{kind}/"):
-                body = self.store.get(key)
-                if body is not None:
-                    for row in decode(body, key):
-                        yield kind, row
+        with ThreadPoolExecutor(READERS) as readers:
+            for kind in kinds or FOLDED:
+                keys = list(self.store.keys(f"{self.prefix}{kind}/"))
+                for key, body in zip(keys, readers.map(self.store.get, keys), strict=True):
+                    if body is not None:
+                        for row in decode(body, key):
+                            yield kind, row
 
     def fold(self, *kinds: str) -> RunState:
         """Return the state of the run as its parts (of these kinds) tell it."""
@@ -100,13 +118,19 @@ class Ledger:
 
 
 def encode(rows: Iterable[Row]) -> bytes:
-    """Return rows as JSON Lines, keys sorted so that equal rows are equal bytes."""
-    return "".join(json.dumps(row, sort_keys=True, ensure_ascii=False) + "\n" for row in rows).encode()
+    """Return rows as JSON Lines in ASCII, keys sorted so that equal rows are equal bytes.
+
+    ASCII, because a worker's answer may hold what UTF-8 cannot carry (a lone surrogate) or what some readers
+    take for the end of a line (U+2028).
+    """
+    return "".join(json.dumps(row, sort_keys=True, ensure_ascii=True) + "\n" for row in rows).encode()
 
 
 def decode(body: bytes, key: str) -> Iterator[dict[str, Any]]:
     """Yield the rows of a part. Raises LedgerError naming the part and line that is damaged."""
-    for number, line in enumerate(body.decode().splitlines(), start=1):
+    for number, line in enumerate(body.split(b"\n"), start=1):
+        if not line:
+            continue
         try:
             row = json.loads(line)
         except ValueError as error:

@@ -15,10 +15,11 @@ class Outcome(StrEnum):
     SETTLED = "settled"
     GAVE_UP = "gave_up"  # the rule's most answers, and still no agreement
     EXPIRED = "expired"  # the HIT's lifetime ended with seats unfilled
-    BUDGET = "budget"  # one more answer would have passed the budget
+    BUDGET = "budget"  # one more answer would have passed the budget or the balance
+    LOST = "lost"  # the HIT is gone from the workforce
 
 
-_PRECEDENCE = (Outcome.SETTLED, Outcome.GAVE_UP, Outcome.EXPIRED, Outcome.BUDGET)
+_PRECEDENCE = (Outcome.SETTLED, Outcome.GAVE_UP, Outcome.EXPIRED, Outcome.BUDGET, Outcome.LOST)
 
 
 @dataclass
@@ -33,6 +34,8 @@ class RunState:
         seats: item id -> seats (MaxAssignments) that its HIT was given so far.
         expires: item id -> the latest expiration that was set (ISO 8601, UTC).
         outcomes: item id -> how the asking ended.
+        reserved: token -> the row of an answer beyond the first ones that the budget was found to allow.
+        duplicates: ids of HITs of an item that has another HIT already; there should never be one.
         deleted: items whose HIT is deleted.
         plan: the plan row of the run's spend, if written.
     """
@@ -44,6 +47,8 @@ class RunState:
     seats: dict[str, int] = field(default_factory=dict)
     expires: dict[str, str] = field(default_factory=dict)
     outcomes: dict[str, Outcome] = field(default_factory=dict)
+    reserved: dict[str, dict[str, Any]] = field(default_factory=dict)
+    duplicates: set[str] = field(default_factory=set)
     deleted: set[str] = field(default_factory=set)
     plan: dict[str, Any] | None = None
     _by_item: defaultdict[str, dict[str, None]] = field(default_factory=lambda: defaultdict(dict))
@@ -66,7 +71,10 @@ class RunState:
     def _add_hits(self, row: Mapping[str, Any]) -> None:
         item = row["item"]
         known = self.hits.get(item, row)
-        self.hits[item] = dict(min(row, known, key=lambda each: each["hit"]))
+        first, second = sorted((row, known), key=lambda each: str(each["hit"]))
+        self.hits[item] = dict(first)
+        if first["hit"] != second["hit"]:
+            self.duplicates.add(second["hit"])
         self._grow(item, row["seats"], row["expires"])
 
     def _add_answers(self, row: Mapping[str, Any]) -> None:
@@ -76,12 +84,15 @@ class RunState:
     def _add_payments(self, row: Mapping[str, Any]) -> None:
         self.payments[row["assignment"]] = dict(row)
 
+    def _add_reservations(self, row: Mapping[str, Any]) -> None:
+        self.reserved[row["token"]] = dict(row)
+
     def _add_extensions(self, row: Mapping[str, Any]) -> None:
         self._grow(row["item"], row["seats"], row["expires"])
 
     def _add_outcomes(self, row: Mapping[str, Any]) -> None:
         # Twins of a task may differ in what they saw; an agreement once reached is not taken back.
-        found, known = Outcome(row["outcome"]), self.outcomes.get(row["item"], Outcome.BUDGET)
+        found, known = Outcome(row["outcome"]), self.outcomes.get(row["item"], Outcome.LOST)
         self.outcomes[row["item"]] = min(found, known, key=_PRECEDENCE.index)
 
     def _add_deletions(self, row: Mapping[str, Any]) -> None:

@@ -10,7 +10,7 @@ from botocore.exceptions import ClientError
 
 from groundswell.aws import publishing
 from groundswell.aws.clearing import clear_hits
-from groundswell.aws.collecting import Progress
+from groundswell.aws.progress import Progress
 from groundswell.ledger import Outcome
 from tests.groundswell.aws.workbench import Killed, Killer, Workbench
 

@@ -13,7 +13,8 @@ import pytest
 import yaml
 
 from groundswell.aws import runs
-from groundswell.aws.collecting import Progress, Wave
+from groundswell.aws.collecting import Wave
+from groundswell.aws.progress import Progress
 from groundswell.aws.hooks.mturk import MTurkHook
 from groundswell.aws.publishing import publish_shard
 from groundswell.aws.runs import LabelingRun

@@ -124,7 +124,7 @@ def test_ten_from_the_start_may_have_more(tmp_path: Path) -> None:
         ({"task__lifetime": "4 hours"}, "task.lifetime: '4 hours' is not a duration"),
         ({"task__lifetime": 300}, "task.lifetime: 300 is not a duration"),
         ({"task__lifetime": "29s"}, "task.lifetime: must be between 30s and 365d"),
-        ({"task__auto_approval": "31d"}, "task.auto_approval: must be between 0s and 30d"),
+        ({"task__auto_approval": "31d"}, "task.auto_approval: must be between 1h and 30d"),
         ({"task__title": "x" * 129}, "task.title: is 129 characters long; shorten it to 128 or fewer"),
         ({"task__title": "two\nlines"}, "task.title: 'two\\nlines' is empty or has control characters"),
         ({"task__labels": ["a"]}, "task.labels: has 1 entries; give 2 or more"),

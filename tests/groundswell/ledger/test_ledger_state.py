@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -9,13 +10,11 @@ from hypothesis import strategies as st
 
 from groundswell.errors import LedgerError
 from groundswell.ledger import FolderStore, Ledger, Outcome, RunState, annotation, request_token
+from groundswell.ledger.claims import claim, held_by, release, taken_by_others
+from groundswell.ledger.ledger import decode, encode
 from groundswell.ledger.shards import (
-    claim,
-    claimed_by_others,
     read_items,
     read_shard,
-    release,
-    released,
     write_shards,
 )
 
@@ -124,16 +123,41 @@ def test_a_run_keeps_the_items_that_it_began_with(tmp_path: Path) -> None:
         read_shard(ledger, 2)
 
 
+NOW, SOON, LATE = "2026-01-01T00:00:00+00:00", "2026-01-02T00:00:00+00:00", "2026-01-09T00:00:00+00:00"
+
+
 def test_later_runs_leave_claimed_items_alone_until_they_are_released(tmp_path: Path) -> None:
     store = FolderStore(tmp_path)
-    claim(store, "iris", "run+1", ["a", "b", "c"])
-    assert claimed_by_others(store, "iris", "run+2") == {"a", "b", "c"}
-    assert claimed_by_others(store, "iris", "run+1") == set()
-    assert claimed_by_others(store, "other", "run+2") == set()
-    assert not released(store, "iris", "run+1")
-    release(store, "iris", "run+1", ["b"])
-    assert released(store, "iris", "run+1")
-    assert claimed_by_others(store, "iris", "run+2") == {"a", "c"}
+    claim(store, "iris", "run+1", ["a", "b", "c"], until=SOON)
+    claim(store, "iris", "run+1", ["a", "b", "c"], until=SOON)
+    assert taken_by_others(store, "iris", "run+2", now=NOW) == {"a", "b", "c"}
+    assert taken_by_others(store, "iris", "run+1", now=NOW) == set()
+    assert taken_by_others(store, "other", "run+2", now=NOW) == set()
+    release(store, "iris", "run+1", ["b", "unknown"])
+    assert held_by(store, "iris", "run+1").keys() == {"a", "c"}
+    assert taken_by_others(store, "iris", "run+2", now=NOW) == {"a", "c"}
+    claim(store, "iris", "run+1", ["b"], until=LATE)
+    assert taken_by_others(store, "iris", "run+2", now=NOW) == {"a", "b", "c"}
+
+
+def test_claims_of_a_run_that_died_lapse(tmp_path: Path) -> None:
+    store = FolderStore(tmp_path)
+    claim(store, "iris", "run+1", ["a"], until=SOON)
+    assert taken_by_others(store, "iris", "run+2", now=LATE) == set()
+
+
+def test_shards_may_claim_at_the_same_time(tmp_path: Path) -> None:
+    store = FolderStore(tmp_path)
+    with ThreadPoolExecutor(8) as pool:
+        for number in range(24):
+            pool.submit(claim, store, "iris", "r", [str(number)], until=SOON)
+    assert len(held_by(store, "iris", "r")) == 24
+
+
+@given(st.text())
+def test_parts_carry_any_text(text: str) -> None:
+    rows = [{"answer": text}, {"answer": f"{text}\u2028\x85\ud800"}]
+    assert list(decode(encode(rows), "key")) == rows
 
 
 @given(st.text(), st.text(min_size=1), st.integers(0, 9))

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import re
 from collections.abc import AsyncIterator, Iterator
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
+from email.utils import parsedate_to_datetime
 from functools import cached_property
 from pathlib import Path
 from typing import Any, Literal
@@ -123,6 +124,31 @@ class MTurkHook(AwsBaseHook):
         paginator = self.conn.get_paginator("list_reviewable_hits")
         for page in paginator.paginate(HITTypeId=hit_type_id, PaginationConfig={"PageSize": PAGE}):
             yield from (hit["HITId"] for hit in page["HITs"])
+
+    def is_gone(self, hit_id: str) -> bool:
+        """Return whether the HIT was deleted, disposed, or never was."""
+        try:
+            return bool(self.get_hit(hit_id)["HITStatus"] == "Disposed")
+        except ClientError as error:
+            if "does not exist" in turk_message(error):
+                return True
+            raise
+
+    def now(self) -> datetime:
+        """
+        Return the time by the workforce's clock: expirations are judged by it, not by this machine's.
+
+        Asked once per hook, by the ``Date`` of a response.
+        """
+        return datetime.now(UTC) + self._clock_offset
+
+    @cached_property
+    def _clock_offset(self) -> timedelta:
+        headers = self.conn.get_account_balance()["ResponseMetadata"]["HTTPHeaders"]
+        there = parsedate_to_datetime(headers["date"]) if "date" in headers else datetime.now(UTC)
+        offset = there - datetime.now(UTC)
+        # The header has whole seconds: a smaller difference says nothing
+        return offset if abs(offset) > timedelta(seconds=2) else timedelta()
 
     async def areviewable(self, client: Any, hit_type_id: str) -> AsyncIterator[str]:
         """

@@ -5,16 +5,19 @@ from __future__ import annotations
 from collections.abc import Sequence
 from contextlib import AbstractContextManager
 from dataclasses import asdict
+from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
 from airflow.providers.amazon.aws.operators.base_aws import AwsBaseOperator
 from airflow.providers.amazon.aws.utils.mixins import aws_template_fields
 from airflow.sdk import conf
+from airflow.sdk.exceptions import AirflowException
 
 from groundswell.aws.clearing import clear_hits
-from groundswell.aws.collecting import Progress, Wave
+from groundswell.aws.collecting import Wave
 from groundswell.aws.exceptions import failed
 from groundswell.aws.hooks.mturk import MTurkHook
+from groundswell.aws.progress import Progress
 from groundswell.aws.publishing import publish_shard
 from groundswell.aws.runs import LabelingRun, open_run
 from groundswell.aws.triggers.mturk import MTurkReviewableTrigger
@@ -24,6 +27,8 @@ if TYPE_CHECKING:
 
 #: HITs dealt with between two writes to the ledger.
 CHUNK = 50
+#: How long after its last moment an open HIT is looked at by itself.
+OVERDUE = timedelta(minutes=15)
 
 
 class _BatchOperator(AwsBaseOperator[MTurkHook]):
@@ -100,10 +105,11 @@ class MTurkCollectAndExtendOperator(_BatchOperator):
         """Take waves; return the run's progress once nothing is open."""
         with self._open() as run:
             while True:
-                progress, foreign = self._take_what_is_there(run)
+                wave = self._take_what_is_there(run)
+                progress = self._report(run, wave)
                 if progress.open == 0:
                     return asdict(progress)
-                self._wait(run, progress, foreign)
+                self._wait(run, wave, progress.open)
 
     def execute_complete(self, context: Context, event: dict[str, Any] | None = None) -> dict[str, Any]:
         """Take the next wave."""
@@ -111,19 +117,20 @@ class MTurkCollectAndExtendOperator(_BatchOperator):
             raise failed(event or {})
         return self.execute(context)
 
-    def _take_what_is_there(self, run: LabelingRun) -> tuple[Progress, list[str]]:
+    def _take_what_is_there(self, run: LabelingRun) -> Wave:
         """Take waves until one brings nothing new."""
         wave = Wave(run, run.ledger.fold())
-        if not wave.state.open_items:
-            return self._report(run, wave), []
-        hit_type = next(iter(wave.state.hits.values()))["hit_type"]
-        news = True
+        news = bool(wave.state.open_items)
         while news:
-            reviewable = list(run.mturk.reviewable(hit_type))
+            reviewable = list(run.mturk.reviewable(_hit_type(wave)))
             chunks = (reviewable[start : start + CHUNK] for start in range(0, len(reviewable), CHUNK))
             news = sum(wave.take(chunk) for chunk in chunks) > 0
             self._report(run, wave)
-        return Progress.of(wave.state), sorted(wave.foreign)
+        if overdue := _overdue(run, wave):
+            # Never listed as reviewable: deleted or flagged by hand, or the workforce's store was restored
+            self.log.warning("%d HITs should have ended by now; looking at each", len(overdue))
+            wave.take_items(overdue)
+        return wave
 
     def _report(self, run: LabelingRun, wave: Wave) -> Progress:
         progress = Progress.of(wave.state)
@@ -131,20 +138,32 @@ class MTurkCollectAndExtendOperator(_BatchOperator):
         run.ledger.put_document("progress.json", run.context() | asdict(progress))
         return progress
 
-    def _wait(self, run: LabelingRun, progress: Progress, foreign: list[str]) -> None:
+    def _wait(self, run: LabelingRun, wave: Wave, still_open: int) -> None:
         polling = run.batch.polling
         trigger = MTurkReviewableTrigger(
-            hit_type_id=next(iter(run.ledger.fold("hits").hits.values()))["hit_type"],
-            minimum=min(polling.wave, progress.open),
+            hit_type_id=_hit_type(wave),
+            # Each wave costs a reading of the ledger: large runs take large waves
+            minimum=min(max(polling.wave, still_open // 50), still_open),
             max_wait=polling.max_wait_seconds,
             poll_interval=polling.interval_seconds,
-            ignore=foreign,
+            ignore=sorted(wave.foreign),
             aws_conn_id=self.aws_conn_id,
             region_name=self.region_name,
         )
         if self.deferrable:
             self.defer(trigger=trigger, method_name="execute_complete", timeout=polling.timeout)
         trigger.wait_here()
+
+
+def _hit_type(wave: Wave) -> str:
+    return str(next(iter(wave.state.hits.values()))["hit_type"])
+
+
+def _overdue(run: LabelingRun, wave: Wave) -> list[str]:
+    """Return the open items whose HIT can have no worker any more."""
+    grace = timedelta(seconds=run.batch.task.assignment_duration_seconds) + OVERDUE
+    latest = (datetime.now(UTC) - grace).isoformat(timespec="seconds")
+    return [item for item in wave.state.open_items if wave.state.expires[item] < latest]
 
 
 class MTurkDeleteHitsOperator(_BatchOperator):
@@ -169,4 +188,9 @@ class MTurkDeleteHitsOperator(_BatchOperator):
         with self._open() as run:
             cleared = clear_hits(run)
         self.log.info("%(deleted)d HITs deleted, %(open)d still open, %(held)d held by workers", cleared)
+        if cleared["held"]:
+            raise AirflowException(
+                f"{cleared['held']} HITs are held by workers; they are expired, and are deleted when this "
+                "task is tried again after the assignments' time"
+            )
         return cleared

@@ -10,15 +10,17 @@ from typing import Any
 
 from botocore.exceptions import ClientError
 
+from groundswell.aws import snapshot
 from groundswell.aws.exceptions import MISSING_BUCKET_CODES, error_code
 from groundswell.aws.pages import LABEL_FIELD, question
 from groundswell.aws.part_store import s3_location
-from groundswell.aws.runs import LabelingRun
+from groundswell.aws.runs import LabelingRun, claim_end, now_text
 from groundswell.aws.steps.labels import all_labels
 from groundswell.aws.steps.model import is_number
 from groundswell.errors import DatasetError, ManifestError
 from groundswell.ledger import shards
-from groundswell.ledger.shards import claim, claimed_by_others, read_index, write_shards
+from groundswell.ledger.claims import claim, taken_by_others
+from groundswell.ledger.shards import read_index, write_shards
 from groundswell.manifests.augmented import ClassLabel, augmented_manifest, entry
 from groundswell.manifests.dataset import Item, read_items
 from groundswell.templates.check import check_template
@@ -45,10 +47,14 @@ def load_dataset(run: LabelingRun, *, relabel: bool) -> list[int]:
         _check_split(run, everything)
         items = _new_items(run, everything, relabel=relabel)
         _check_pages(run, items)
+        snapshot.keep(run.ledger, run.live)
         write_shards(run.ledger, _shards(run, items))
         index = read_index(run.ledger) or []
-    # From the shards, which are fixed: a claim made before them could be for what the dataset was earlier
-    claim(run.store, run.batch.name, run.run_id, shards.read_items(run.ledger))
+        # From the shards, which are fixed: a claim made before them could be for what the dataset was earlier
+        fixed = shards.read_items(run.ledger)
+        claim(run.store, run.batch.name, run.run_id, fixed, until=claim_end(run.batch))
+    elif relabel:
+        log.info("the items of this run were fixed by an earlier try; a new run would ask about all again")
     total = sum(entry["items"] for entry in index)
     if total:
         log.info("%d items in %d shards", total, len(index))
@@ -169,8 +175,14 @@ def _local_bytes(path: str) -> bytes:
 def _new_items(run: LabelingRun, items: Sequence[Item], *, relabel: bool) -> list[Item]:
     if relabel:
         return list(items)
-    taken = claimed_by_others(run.store, run.batch.name, run.run_id)
-    return [item for item in items if item.id not in taken]
+    labelled = {row["item"] for row in all_labels(run)}
+    taken = taken_by_others(run.store, run.batch.name, run.run_id, now=now_text()) - labelled
+    new = [item for item in items if item.id not in labelled | taken]
+    log.info(
+        "%d of %d items are new; %d are labelled, about %d other runs are asking or may still ask",
+        *(len(new), len(items), len(labelled), len(taken)),
+    )
+    return new
 
 
 def _check_pages(run: LabelingRun, items: Sequence[Item]) -> None:

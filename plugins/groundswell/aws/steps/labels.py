@@ -14,9 +14,10 @@ from groundswell import __version__
 from groundswell.aws.pages import LABEL_FIELD
 from groundswell.aws.runs import LabelingRun, now_text, part_store
 from groundswell.errors import DatasetError
-from groundswell.ledger import RunState
+from groundswell.ledger import Outcome, RunState
+from groundswell.ledger.claims import release
 from groundswell.ledger.ledger import decode, encode
-from groundswell.ledger.shards import read_items, release
+from groundswell.ledger.shards import read_items
 
 log = logging.getLogger(__name__)
 
@@ -75,7 +76,8 @@ def _label_rows(
             **common,
         }
         for position, item in enumerate(names)
-        if consensus.label[position] >= 0
+        # An item that was given up has answers too, but not what the batch asked for
+        if consensus.label[position] >= 0 and state.outcomes.get(item) is Outcome.SETTLED
     ]
 
 
@@ -103,8 +105,13 @@ def _provenance(run: LabelingRun, state: RunState) -> dict[str, Any]:
     }
 
 
+def _labels_prefix(run: LabelingRun) -> str:
+    # Batch names start with a letter or digit, so no ledger lives here
+    return f"_labels/{run.batch.name}/"
+
+
 def _handed_over(run: LabelingRun) -> str:
-    return f"{run.batch.name}/_labels/{run.run_id}.jsonl"
+    return f"{_labels_prefix(run)}{run.run_id}.jsonl"
 
 
 def _hand_over(run: LabelingRun, rows: Sequence[Mapping[str, Any]]) -> None:
@@ -115,7 +122,7 @@ def _hand_over(run: LabelingRun, rows: Sequence[Mapping[str, Any]]) -> None:
 def all_labels(run: LabelingRun) -> list[dict[str, Any]]:
     """Return the latest label of every item that any run of the batch labelled, by item id."""
     latest: dict[str, dict[str, Any]] = {}
-    for key in run.store.keys(f"{run.batch.name}/_labels/"):
+    for key in run.store.keys(_labels_prefix(run)):
         for row in decode(run.store.get(key) or b"", key):
             known = latest.get(row["item"])
             if known is None or (row["at"], row["run_id"]) > (known["at"], known["run_id"]):

@@ -135,14 +135,21 @@ def _is_prediction(value: Any) -> bool:
     return isinstance(value, dict) and "label" in value
 
 
-def delete_logs(run: LabelingRun, training: Mapping[str, Any] | None) -> dict[str, Any]:
-    """Delete the log streams of the run's training job and of the endpoint; return how many there were."""
+def delete_logs(
+    run: LabelingRun, training: Mapping[str, Any] | None, deployed: Mapping[str, Any] | None
+) -> dict[str, Any]:
+    """
+    Delete the log streams of what the run trained and deployed; return how many there were.
+
+    :param training: what ``train`` returned; None where it did not run.
+    :param deployed: the names that ``deploy`` pushed; None where it did not run.
+    """
     client = AwsLogsHook(aws_conn_id=run.batch.connections.aws).conn
     deleted = 0
     if training:
         deleted += _delete_streams(client, TRAINING_LOGS, f"{training['training_job_name']}/")
-    if run.batch.endpoint is not None:
-        deleted += _delete_group(client, f"{ENDPOINT_LOGS}/{run.batch.endpoint.name}")
+    if deployed:
+        deleted += _delete_group(client, f"{ENDPOINT_LOGS}/{deployed['endpoint_name']}")
     return {"log_streams": deleted}
 
 

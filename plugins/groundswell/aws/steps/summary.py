@@ -8,7 +8,7 @@ from typing import Any
 
 from airflow.sdk.exceptions import AirflowFailException
 
-from groundswell.aws.collecting import Progress
+from groundswell.aws.progress import Progress
 from groundswell.aws.runs import LabelingRun
 
 log = logging.getLogger(__name__)
@@ -53,6 +53,11 @@ def summarise(
     }
     uri = run.ledger.put_document("summary.json", document)
     log.info("%s; summary at %s", progress.line(run.batch.spend.budget_cents), uri)
+    if state.duplicates:
+        raise AirflowFailException(
+            f"items with more than one HIT: {', '.join(sorted(state.duplicates))} are extra; "
+            "expire them at the workforce and pay what was answered"
+        )
     failed = sorted(task for task, state in states.items() if state in {"failed", "upstream_failed"})
     if failed:
         raise AirflowFailException(

@@ -1,0 +1,75 @@
+"""What a run began with: the batch file and the worker page, kept beside the ledger.
+
+Files are edited while runs are under way. A run that changed its reward, labels or page in the middle would
+publish what nobody approved and could not be explained afterwards, so it goes on with what it began with.
+What operators do have to change under way is taken from the file as it is now: see :func:`with_live_options`.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import tempfile
+from pathlib import Path
+
+from groundswell.batches.model import Batch
+from groundswell.batches.sections import Redundancy
+from groundswell.errors import BatchError
+from groundswell.ledger import Ledger
+from groundswell.ledger.ledger import decode, encode
+
+
+def _key(ledger: Ledger) -> str:
+    return f"{ledger.prefix}batch.jsonl"
+
+
+def keep(ledger: Ledger, live: Batch) -> None:
+    """Keep batch file and template as they are now, unless the run has kept them already."""
+    row = {"yaml": live.file.read_text("utf-8"), "template": live.task.template.read_text("utf-8")}
+    ledger.store.put_if_absent(_key(ledger), encode([row]))
+
+
+def kept(ledger: Ledger, live: Batch) -> Batch | None:
+    """Return the batch as the run began with it, or None before :func:`keep`."""
+    body = ledger.store.get(_key(ledger))
+    if body is None:
+        return None
+    [row] = decode(body, _key(ledger))
+    batch = Batch.parse(row["yaml"], live.file)
+    batch = batch.model_copy(
+        update={"task": batch.task.model_copy(update={"template": _template(batch, row["template"])})}
+    )
+    batch._file = live.file
+    return with_live_options(batch, live)
+
+
+def with_live_options(batch: Batch, live: Batch) -> Batch:
+    """
+    Return the batch with what may be changed while a run is under way: spend, polling, redundancy.most.
+
+    These stop or stretch a run; none of them changes what workers see or what was approved per answer.
+    """
+    update = {"spend": live.spend, "polling": live.polling, "connections": live.connections}
+    most = {**batch.redundancy.model_dump(), "most": live.redundancy.most}
+    try:
+        redundancy = Redundancy.model_validate(most)
+    except ValueError:
+        redundancy = batch.redundancy  # it does not fit the seats that the HITs were made with
+    copy = batch.model_copy(update={**update, "redundancy": redundancy})
+    copy._file = batch.file
+    return copy
+
+
+def _template(batch: Batch, text: str) -> Path:
+    """Return a file with the template's text: the batch's own, or a copy where that has changed."""
+    try:
+        if batch.task.template.read_text("utf-8") == text:
+            return batch.task.template
+    except (OSError, UnicodeDecodeError):
+        pass  # gone or damaged since: the copy serves
+    digest = hashlib.sha256(text.encode()).hexdigest()[:16]
+    path = Path(tempfile.mkdtemp(prefix="groundswell-template-")) / f"{digest}.liquid.html"
+    try:
+        path.write_text(text, "utf-8")
+    except OSError as error:
+        raise BatchError(f"{path}: the run's worker page cannot be unpacked: {error}") from error
+    return path
