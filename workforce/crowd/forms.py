@@ -9,6 +9,7 @@ from typing import Literal
 from bs4 import BeautifulSoup, Tag
 
 from workforce.crowd.errors import UnreadableTask
+from workforce.markup import Unfinished, tags
 
 Kind = Literal["hidden", "text", "radio", "checkbox", "select"]
 
@@ -52,7 +53,21 @@ class RenderedTask:
 
 
 def read_task(html: str, item_attribute: str) -> RenderedTask:
-    """Read a page; raises UnreadableTask when there is no form to submit."""
+    """Read a page; raises UnreadableTask when there is no form to submit, or the page is too odd to parse."""
+    try:
+        for _ in tags(html):
+            pass
+        return _read(html, item_attribute)
+    except UnreadableTask:
+        raise
+    except Unfinished as error:  # the parser below would look at the rest of it again and again
+        raise UnreadableTask("the page ends inside of a tag, a comment or a script") from error
+    except Exception as error:  # parsers raise whatever they like on what requesters write
+        problem = " ".join(str(error).split())[:200]
+        raise UnreadableTask(f"the page cannot be parsed: {type(error).__name__}: {problem}") from error
+
+
+def _read(html: str, item_attribute: str) -> RenderedTask:
     page = BeautifulSoup(html, "html.parser")
     marked = page.select_one(f"[{item_attribute}]")
     item = str(marked[item_attribute]).strip() if marked else None

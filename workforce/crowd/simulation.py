@@ -17,6 +17,7 @@ from dataclasses import dataclass, field
 from workforce.crowd.behaviour import Member, form_answers, intent, members
 from workforce.crowd.chance import chance
 from workforce.crowd.errors import UnreadableTask
+from workforce.crowd.forms import RenderedTask
 from workforce.crowd.plan import CrowdPlan
 from workforce.crowd.reading import TaskReader
 from workforce.market import AssignmentView, HitListing, Market, MarketError
@@ -198,7 +199,7 @@ class Simulation:
         try:
             task = self._reader.task(assignment.hit_id)
             item = task.item or assignment.hit_id
-            fields = task.filled(form_answers(self._plan, person.member, task, item))
+            fields = self._answers(person, task, item)
         except UnreadableTask as error:
             self._reader.give_up(assignment.hit_id, error)
             self._give_back(person, assignment)
@@ -219,6 +220,14 @@ class Simulation:
 
         self._at(now + self._thinking_time(person), person, finish)
         return True
+
+    def _answers(self, person: _Person, task: RenderedTask, item: str) -> list[tuple[str, str]]:
+        try:
+            return task.filled(form_answers(self._plan, person.member, task, item))
+        except UnreadableTask:
+            raise
+        except Exception as error:  # one odd form must not keep the crowd from all the others
+            raise UnreadableTask(f"its form cannot be answered: {type(error).__name__}: {error}") from error
 
     def _thinking_time(self, person: _Person) -> float:
         speed = person.member.group.speed

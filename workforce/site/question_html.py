@@ -1,6 +1,6 @@
 """Makes a requester's HTML page submit to this site.
 
-Real templates hard-code https://www.mturk.com/mturk/externalSubmit. Only the tags that must change are
+Real templates hard-code https://www.mturk.com/mturk/externalSubmit. Only the attributes that must change are
 replaced; every other character of the document stays as the requester wrote it. Forms that a script makes
 or changes later are handled in the browser by the injected `question.js`.
 """
@@ -8,12 +8,12 @@ or changes later are handled in the browser by the injected `question.js`.
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
-from functools import cache
+from dataclasses import dataclass
+from functools import cache, lru_cache
 from html import escape
-from html.parser import HTMLParser
-from itertools import accumulate
+from typing import Literal
 
+from workforce.markup import Tag, Unfinished, tags
 from workforce.site.context import STATIC
 
 PREVIEW_ASSIGNMENT = "ASSIGNMENT_ID_NOT_AVAILABLE"
@@ -22,15 +22,37 @@ _ORIGINAL = re.compile(
     r"^\s*(?:https?:)?//(?:www|workersandbox)\.mturk\.com(?=/mturk/externalSubmit\b)", re.IGNORECASE
 )
 _SUBMIT_PATH = "/mturk/externalSubmit"
-_Attributes = Sequence[tuple[str, str | None]]
+_SCRIPT_AFTER = {"!doctype": 1, "html": 2, "head": 3}
+_REMEMBERED = 128  # documents; a question has at most some tens of kilobytes
+
+
+@dataclass(frozen=True)
+class _Edit:
+    """What replaces `start` to `end`; `rest` is the address of an action behind its origin."""
+
+    start: int
+    end: int
+    what: Literal["action", "formaction", "value", "field", "script"]
+    rest: str = ""
+
+    def text(self, origin: str, assignment_id: str) -> str:
+        if self.what == "script":
+            data = f'data-origin="{escape(origin)}" data-assignment="{escape(assignment_id)}"'
+            return f"<script {data}>{_script()}</script>"
+        if self.what == "field":
+            return f'<input type="hidden" name="assignmentId" value="{escape(assignment_id)}">'
+        value = assignment_id if self.what == "value" else origin + self.rest
+        return f' {self.what}="{escape(value)}"'
 
 
 def prepare_question(html: str, *, origin: str, assignment_id: str) -> str:
     """The document with its forms pointed at `origin` and its assignment id filled in."""
-    scanner = _Scanner(html, origin, assignment_id)
-    scanner.feed(html)
-    scanner.close()
-    return scanner.rewritten()
+    parts: list[str] = []
+    done = 0
+    for edit in _edits(html):
+        parts += [html[done : edit.start], edit.text(origin, assignment_id)]
+        done = edit.end
+    return "".join((*parts, html[done:]))
 
 
 @cache
@@ -38,101 +60,71 @@ def _script() -> str:
     return (STATIC / "question.js").read_text(encoding="utf-8")
 
 
-class _Scanner(HTMLParser):
-    """Collects replacements as (start, end, text) in offsets of the document."""
+@lru_cache(maxsize=_REMEMBERED)
+def _edits(html: str) -> tuple[_Edit, ...]:
+    scanner = _Scanner()
+    try:
+        for tag in tags(html):
+            scanner.look_at(tag)
+    except Unfinished:
+        pass  # what was begun is no part of the page in a browser either
+    return scanner.edits()
 
-    def __init__(self, html: str, origin: str, assignment_id: str) -> None:
-        super().__init__(convert_charrefs=False)
-        self._html = html
-        self._lines = [0, *accumulate(len(line) + 1 for line in html.split("\n"))]
-        self._origin = origin
-        self._assignment_id = assignment_id
-        self._edits: list[tuple[int, int, str]] = []
+
+class _Scanner:
+    def __init__(self) -> None:
+        self._edits: list[_Edit] = []
         self._script_at: tuple[int, int] = (0, 0)  # rank of the tag it follows, offset
         self._form_end: int | None = None
         self._has_field = False
 
-    def rewritten(self) -> str:
-        """The document with all replacements made."""
-        self._end_form()
-        data = f'data-origin="{escape(self._origin)}" data-assignment="{escape(self._assignment_id)}"'
-        at = self._script_at[1]
-        self._edits.append((at, at, f"<script {data}>{_script()}</script>"))
-        parts: list[str] = []
-        done = 0
-        for start, end, text in sorted(self._edits, key=lambda edit: edit[:2]):
-            parts += [self._html[done:start], text]
-            done = end
-        return "".join((*parts, self._html[done:]))
-
-    # --- called by HTMLParser ---------------------------------------------------------------------
-
-    def handle_decl(self, decl: str) -> None:
-        """The script must come after the doctype, or the page would be laid out in quirks mode."""
-        self._script_after(1, self._offset() + len(decl) + len("<!>"))
-
-    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
-        """Look at one tag."""
-        start, end = self._offset(), self._offset() + len(self.get_starttag_text() or "")
-        if tag in ("html", "head"):
-            self._script_after(2 if tag == "html" else 3, end)
-        elif tag == "form":
-            self._begin_form(start, end, attrs)
-        elif tag in ("input", "button"):
-            self._control(tag, start, end, attrs)
-
-    def handle_startendtag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
-        """In HTML the slash of <input/> means nothing."""
-        self.handle_starttag(tag, attrs)
-
-    def handle_endtag(self, tag: str) -> None:
-        """Notice the end of a form."""
-        if tag == "form":
+    def look_at(self, tag: Tag) -> None:
+        if tag.name == "form":
             self._end_form()
+            if not tag.closing:
+                self._begin_form(tag)
+        elif tag.closing:
+            return
+        elif tag.name in _SCRIPT_AFTER:
+            # Before the doctype it would have the page laid out in quirks mode
+            self._script_at = max(
+                self._script_at, (_SCRIPT_AFTER[tag.name], tag.end), key=lambda found: found[0]
+            )
+        elif tag.name in ("input", "button"):
+            self._control(tag)
 
-    # --- what they need ---------------------------------------------------------------------------
-
-    def _offset(self) -> int:
-        line, column = self.getpos()
-        return self._lines[line - 1] + column
-
-    def _script_after(self, rank: int, offset: int) -> None:
-        if rank > self._script_at[0]:
-            self._script_at = (rank, offset)
-
-    def _begin_form(self, start: int, end: int, attrs: _Attributes) -> None:
+    def edits(self) -> tuple[_Edit, ...]:
+        """The replacements in the order of the document."""
         self._end_form()
-        action = next((value for name, value in attrs if name == "action"), None) or ""
-        target = _ORIGINAL.sub(self._origin, action)
-        if _SUBMIT_PATH in target:
-            self._form_end, self._has_field = end, False
-        if target != action:
-            self._edits.append((start, end, _tag("form", _with(attrs, "action", target))))
+        at = self._script_at[1]
+        return tuple(sorted([*self._edits, _Edit(at, at, "script")], key=lambda edit: (edit.start, edit.end)))
+
+    def _begin_form(self, tag: Tag) -> None:
+        self._redirect(tag, "action")
+        action = tag.get("action")
+        if action is not None and _SUBMIT_PATH in action.value:
+            self._form_end, self._has_field = tag.end, False
 
     def _end_form(self) -> None:
         """A form that ends without the field gets it right after its start tag."""
         if self._form_end is not None and not self._has_field:
-            value = escape(self._assignment_id)
-            field = f'<input type="hidden" name="assignmentId" value="{value}">'
-            self._edits.append((self._form_end, self._form_end, field))
+            self._edits.append(_Edit(self._form_end, self._form_end, "field"))
         self._form_end = None
 
-    def _control(self, tag: str, start: int, end: int, attrs: _Attributes) -> None:
-        given = dict(attrs)
-        changed = attrs
-        if tag == "input" and given.get("name") == "assignmentId":
+    def _control(self, tag: Tag) -> None:
+        self._redirect(tag, "formaction")
+        name = tag.get("name")
+        if tag.name == "input" and name is not None and name.value == "assignmentId":
             self._has_field = True
-            changed = _with(attrs, "value", self._assignment_id)
-        if (action := given.get("formaction")) and _ORIGINAL.match(action):
-            changed = _with(changed, "formaction", _ORIGINAL.sub(self._origin, action))
-        if changed is not attrs:
-            self._edits.append((start, end, _tag(tag, changed)))
+            self._replace(tag, "value")
 
+    def _redirect(self, tag: Tag, what: Literal["action", "formaction"]) -> None:
+        target = tag.get(what)
+        if target is not None and (original := _ORIGINAL.match(target.value)):
+            self._replace(tag, what, target.value[original.end() :])
 
-def _with(attrs: _Attributes, name: str, value: str) -> _Attributes:
-    return [*((key, old) for key, old in attrs if key != name), (name, value)]
-
-
-def _tag(tag: str, attrs: _Attributes) -> str:
-    parts = [tag, *(name if value is None else f'{name}="{escape(value)}"' for name, value in attrs)]
-    return f"<{' '.join(parts)}>"
+    def _replace(self, tag: Tag, what: Literal["action", "formaction", "value"], rest: str = "") -> None:
+        found = tag.get(what)
+        # Without the attribute, it goes right behind the tag's name
+        start, end = (found.start, found.end) if found else (tag.start + 1 + len(tag.name),) * 2
+        self._edits.append(_Edit(start, end, what, rest))

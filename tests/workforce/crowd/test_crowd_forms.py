@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import time
+
 import pytest
 
 from workforce.crowd.errors import UnreadableTask
@@ -55,3 +57,21 @@ def test_a_missing_answer_field_is_named_with_those_that_are_there() -> None:
     task = read_task("<form><input name=species></form>", "data-item")
     with pytest.raises(UnreadableTask, match=r"no field 'label' \(it has: species\)"):
         task.choices("label")
+
+
+@pytest.mark.parametrize(
+    "html",
+    [
+        "<![foo[x <form></form>",
+        "<![foo[x]]><form></form>",
+        "<form></form><!-- <input name=label>",
+        "<form></form>" + "<a x" * 16_000,
+        "<form></form>" + "</a" * 16_000,
+        "<form>" + "<![" * 16_000 + "</form>",
+    ],
+)
+def test_what_no_parser_can_read_is_unreadable_at_once(html: str) -> None:
+    began = time.process_time()
+    with pytest.raises(UnreadableTask):
+        read_task(html, "data-item")
+    assert time.process_time() - began < 5

@@ -12,7 +12,7 @@ import pytest
 
 from workforce.clock import ManualClock
 from workforce.crowd import CrowdPlan, CrowdRunner
-from workforce.crowd.behaviour import answer, members
+from workforce.crowd.behaviour import answer, form_answers, members
 from workforce.market import Market, MarketError, ServiceFault
 
 ACCOUNT = "000000000000"
@@ -291,3 +291,34 @@ def test_what_the_market_refuses_is_no_fault(
     runner = run(make_plan(HONEST), 60)
     assert runner.stats.refused > 0
     assert (runner.stats.faults, runner.stats.answers) == (0, 0)
+
+
+def test_a_hit_that_cannot_be_parsed_is_left_alone_and_the_others_are_done(
+    make_plan: PlanMaker, publish: Publish, answers: Answers, run: Callable[..., CrowdRunner]
+) -> None:
+    odd = [publish("item-0", html="<![foo[x <form></form>"), publish("item-1", html="<form>" + "<a x" * 9000)]
+    good = publish("item-2", seats=3)
+    runner = run(make_plan(HONEST), 300)
+    assert len(answers(good)) == 3
+    assert [len(answers(hit)) for hit in odd] == [0, 0]
+    assert runner.stats.faults == 0
+
+
+def test_a_form_that_cannot_be_answered_is_given_back(
+    make_plan: PlanMaker,
+    publish: Publish,
+    answers: Answers,
+    run: Callable[..., CrowdRunner],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    bad, good = publish("item-0"), publish("item-1")
+
+    def odd(plan: Any, member: Any, task: Any, item: str) -> dict[str, str | None]:
+        if item == "item-0":
+            raise IndexError("nothing to choose from")
+        return form_answers(plan, member, task, item)
+
+    monkeypatch.setattr("workforce.crowd.simulation.form_answers", odd)
+    runner = run(make_plan(HONEST), 300)
+    assert (len(answers(bad)), len(answers(good))) == (0, 2)
+    assert (runner.stats.faults, runner.stats.returned) == (0, 1)

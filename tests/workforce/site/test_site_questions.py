@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import time
+from collections.abc import Callable, Iterator
 from html import unescape
 from typing import Any
 from urllib.parse import parse_qsl, urlsplit
@@ -12,6 +13,7 @@ from bs4 import BeautifulSoup
 
 from workforce.clock import ManualClock
 from workforce.market import Market, Question
+from workforce.markup import Tag, tags
 from workforce.site.frames import BadQuestionUrl, frame_for
 from workforce.site.question_html import prepare_question
 
@@ -134,6 +136,56 @@ def test_values_cannot_break_out_of_the_document() -> None:
     page = BeautifulSoup(made, "html.parser")
     assert page.find(["b", "i"]) is None
     assert page.script["data-assignment"] == '"><i>'
+
+
+@pytest.mark.parametrize(
+    "html",
+    [
+        "<a x" * 16_000,
+        "<a x='" * 10_000,
+        "</a" * 20_000,
+        "<!--" * 16_000,
+        "<![foo[x]]>" * 6_000,
+        "<script>" + "</scrip" * 9_000,
+        "<a" + " " * 64_000,
+        "<form " + "x= " * 20_000,
+        "<form action='&#" + "9" * 60_000 + ";'>",
+        "<form action='&#" + "9" * 3_000 + ";'>",
+        "<form>" * 10_000,
+        "<" * 64_000,
+    ],
+)
+def test_hostile_pages_are_served_as_they_are_and_at_once(html: str) -> None:
+    began = time.process_time()
+    made = prepare_question(html, origin=ORIGIN, assignment_id="3TURN")
+    assert time.process_time() - began < 2
+    end = made.index("</script>") + len("</script>")
+    assert made[end:] == html
+
+
+def test_a_page_with_odd_declarations_is_shown(worker: Any, publish: Publish) -> None:
+    content = "<![CDATA[<![foo[x <form></form>]]>"
+    question = (
+        f'<HTMLQuestion xmlns="{XMLNS}/2011-11-11/HTMLQuestion.xsd"><HTMLContent>{content}</HTMLContent>'
+        "<FrameHeight>0</FrameHeight></HTMLQuestion>"
+    )
+    answer = worker.get(f"/worker/question/preview/{publish(question)}")
+    assert answer.status_code == 200
+    assert answer.text.endswith("<![foo[x <form></form>")
+
+
+def test_a_page_is_looked_through_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    looked: list[str] = []
+
+    def counted(html: str) -> Iterator[Tag]:
+        looked.append(html)
+        return tags(html)
+
+    monkeypatch.setattr("workforce.site.question_html.tags", counted)
+    html = "<p>only here</p><form action=https://www.mturk.com/mturk/externalSubmit>"
+    first, second = (prepare_question(html, origin=ORIGIN, assignment_id=turn) for turn in ("3A", "3B"))
+    assert looked == [html]
+    assert ("3A" in first, "3B" in second, "3A" in second) == (True, True, False)
 
 
 # --- the frame ----------------------------------------------------------------------------------------
