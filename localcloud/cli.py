@@ -1,10 +1,14 @@
-"""Command line: ``python -m localcloud --port 4566 --state DIR [--crowd FILE] [--host 127.0.0.1]``."""
+"""Command line: ``python -m localcloud --port 4566 --state DIR [--crowd FILE] [--host 127.0.0.1]``.
+
+``--allowed-host NAME`` (repeatable) is a further name that clients may call it by.
+"""
 
 from __future__ import annotations
 
 import argparse
 import logging
 import os
+import re
 import signal
 import socket
 import sys
@@ -69,10 +73,16 @@ def _run(arguments: argparse.Namespace, crowd: CrowdPlan | None) -> int:
         for number in (signal.SIGTERM, signal.SIGINT):  # until the server takes them over
             signal.signal(number, _leave)
         _set_up_logging(state)
-        return _serve(state, python, crowd, listener)
+        return _serve(state, python, crowd, listener, arguments.allowed_host)
 
 
-def _serve(state: StateFolder, python: Path, crowd: CrowdPlan | None, listener: socket.socket) -> int:
+def _serve(
+    state: StateFolder,
+    python: Path,
+    crowd: CrowdPlan | None,
+    listener: socket.socket,
+    allowed_hosts: Sequence[str],
+) -> int:
     from localcloud.front import Front
 
     host, port = listener.getsockname()[:2]
@@ -81,6 +91,7 @@ def _serve(state: StateFolder, python: Path, crowd: CrowdPlan | None, listener: 
         Emulator(EmulatorSettings(python, state.emulator, state.logs / "emulator.log", port)),
         WorkforceService(state, crowd),
         SageMakerService(state, url, _training_python()),
+        allowed_hosts,
     )
     print(f"local cloud on {url}, state in {state.path}; ready when {url}/health answers 200", flush=True)
     server = make_server(front)
@@ -135,4 +146,19 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument(
         "--host", default="127.0.0.1", help="loopback address to listen on (default 127.0.0.1)"
     )
+    parser.add_argument(
+        "--allowed-host",
+        action="append",
+        default=[],
+        type=_host_name,
+        metavar="NAME",
+        help="further name that clients may reach it by, through a forwarder; names of loopback always "
+        "may; repeatable",
+    )
     return parser
+
+
+def _host_name(text: str) -> str:
+    if not re.fullmatch(r"[A-Za-z0-9]([A-Za-z0-9.-]*[A-Za-z0-9])?", text):
+        raise argparse.ArgumentTypeError(f"{text!r} is not a host name; give it without scheme and port")
+    return text

@@ -5,13 +5,14 @@ from __future__ import annotations
 import asyncio
 import json
 import logging
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Iterable
 from typing import Protocol
 
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from localcloud.emulator import Emulator
 from localcloud.errors import Answer, error_answer
+from localcloud.guard import refusal
 from localcloud.proxy import Proxy, not_implemented, send_answer
 from localcloud.routing import Request, Route, route
 
@@ -40,7 +41,11 @@ class Front:
     starts when the emulator answers.
     """
 
-    def __init__(self, emulator: Emulator, workforce: Service, sagemaker: Service) -> None:
+    def __init__(
+        self, emulator: Emulator, workforce: Service, sagemaker: Service, allowed_hosts: Iterable[str] = ()
+    ) -> None:
+        """``allowed_hosts`` are names besides those of loopback by which clients may call."""
+        self._allowed_hosts = frozenset(name.lower() for name in allowed_hosts)
         self._emulator = emulator
         self._services = {"workforce": workforce, "sagemaker": sagemaker}
         self._proxy = Proxy(lambda: emulator.address)
@@ -62,7 +67,12 @@ class Front:
         """Handle one ASGI connection."""
         if scope["type"] == "http":
             request = Request.of(scope["method"], scope["path"], scope["query_string"], scope["headers"])
-            await self._handlers[route(request)](request, scope, receive, send)
+            chosen = route(request)
+            problem = refusal(request, chosen, self._allowed_hosts)
+            if problem:
+                await send_answer(error_answer(request, 403, "AccessDenied", problem, _CLOSE), send)
+                return
+            await self._handlers[chosen](request, scope, receive, send)
         elif scope["type"] == "lifespan":
             await self._lifespan(receive, send)
         else:

@@ -7,7 +7,7 @@ presigned URL is signed over the first three, and S3 keys may look like anything
 from __future__ import annotations
 
 import logging
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Iterable
 
 import aiohttp
 from starlette.types import Message, Receive, Scope, Send
@@ -33,6 +33,7 @@ HOP_BY_HOP = frozenset(
 BODILESS = frozenset({204, 304})
 IDLE_CONNECTION_S = 60
 CHUNK_BYTES = 256 * 1024
+_CONFINED = ((b"content-security-policy", b"sandbox"), (b"x-content-type-options", b"nosniff"))
 _UNSUPPORTED = b'{"error": "Unsupported service: '
 _AUTO_HEADERS = ("Accept", "Accept-Encoding", "Content-Type", "User-Agent")
 
@@ -106,7 +107,7 @@ class Proxy:
             if refusal:
                 await send_answer(refusal, send)
                 return
-            headers = [(n.lower(), v) for n, v in response.raw_headers if n.lower() not in HOP_BY_HOP]
+            headers = response_headers(request, response.raw_headers)
             await send({"type": "http.response.start", "status": response.status, "headers": headers})
             if request.method != "HEAD" and response.status not in BODILESS:
                 async for chunk in response.content.iter_any():
@@ -161,6 +162,19 @@ def upstream_headers(scope: Scope) -> list[tuple[str, str]]:
     }
     dropped = HOP_BY_HOP | named
     return [(n.decode("latin-1"), v.decode("latin-1")) for n, v in scope["headers"] if n not in dropped]
+
+
+def response_headers(request: Request, upstream: Iterable[tuple[bytes, bytes]]) -> list[tuple[bytes, bytes]]:
+    """Return the emulator's headers for the client: no grants to web pages, no objects that run as ours.
+
+    An SDK signs in a header. What does not may be a browser, and an object that it opens shares
+    its origin with the workers' site: the sandbox gives it an origin of its own, without scripts.
+    """
+    own = () if request.header("authorization") else _CONFINED
+    dropped = HOP_BY_HOP | {name for name, _ in own}
+    lower = [(name.lower(), value) for name, value in upstream]
+    kept = [(n, v) for n, v in lower if n not in dropped and not n.startswith(b"access-control-")]
+    return [*kept, *own]
 
 
 def has_body(request: Request) -> bool:

@@ -13,14 +13,15 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from enum import Enum
 from functools import cached_property
-from urllib.parse import parse_qs
+from urllib.parse import parse_qs, parse_qsl
 
 MTURK_TARGET = "MTurkRequesterServiceV20170117."
 SAGEMAKER_TARGET = "SageMaker."
 _SCOPE = re.compile(r"Credential=[^,]*?/\d{8}/[^/,]+/([^/,]+)/aws4_request")
 _INVOCATION = re.compile(r"/endpoints/[^/]+/invocations")
 _SITE = re.compile(r"/(worker|mturk)(/.*)?")
-_LOCAL_NAME = re.compile(r"(127\.0\.0\.1|localhost|\[::1\])(:\d+)?", re.IGNORECASE)
+_BUCKET_NAME = re.compile(r"[^.]+\.localhost\.?(:\d+)?", re.IGNORECASE)
+_SERVICE_NAME = re.compile(r".+\.[^.]+\.localhost\.?(:\d+)?|s3\.localhost\.?(:\d+)?", re.IGNORECASE)
 _EMULATOR_ADMIN = frozenset({"/_ministack/reset", "/_ministack/config"})
 
 
@@ -80,16 +81,31 @@ class Request:
             return parts[3] if len(parts) == 5 else None
         return None
 
+    @cached_property
+    def parameters(self) -> dict[str, list[str]]:
+        """The query's parameters, their names in lower case."""
+        found: dict[str, list[str]] = {}
+        for name, value in parse_qsl(self.query, keep_blank_values=True):
+            found.setdefault(name.lower(), []).append(value)
+        return found
+
+    @property
+    def presigned_for_s3(self) -> bool:
+        """Whether it is signed in the query alone, for S3: version 4, or version 2, which only S3 has."""
+        if self.header("authorization"):
+            return False
+        return self.service == "s3" or {"awsaccesskeyid", "signature", "expires"} <= self.parameters.keys()
+
 
 def route(request: Request) -> Route:
-    """Choose who answers ``request``."""
+    """Choose who answers ``request``, whose ``Host`` is one of ours."""
     if request.target.startswith(MTURK_TARGET) or request.service == "mturk-requester":
         return Route.WORKFORCE
     if request.target.startswith(SAGEMAKER_TARGET) or request.service == "sagemaker":
         return _sagemaker(request)
     if request.path in _EMULATOR_ADMIN:
         return Route.FORBIDDEN
-    if not request.signed and _LOCAL_NAME.fullmatch(request.header("host")):
+    if not request.signed and not _SERVICE_NAME.fullmatch(request.header("host")):
         return _browser(request)
     return Route.EMULATOR
 
@@ -102,10 +118,20 @@ def _sagemaker(request: Request) -> Route:
 
 
 def _browser(request: Request) -> Route:
+    if _is_post_to_bucket(request):
+        return Route.EMULATOR
     if _SITE.fullmatch(request.path):
         return Route.WORKFORCE
     if _INVOCATION.fullmatch(request.path):
         return Route.SAGEMAKER  # unsigned: it answers with the proper refusal
     if request.method in ("GET", "HEAD"):
+        if request.path == "/" and _BUCKET_NAME.fullmatch(request.header("host")):
+            return Route.EMULATOR  # the list of a bucket
         return {"/": Route.HOME, "/health": Route.HEALTH}.get(request.path, Route.EMULATOR)
     return Route.EMULATOR
+
+
+def _is_post_to_bucket(request: Request) -> bool:
+    """Tell whether it is a presigned POST, whose signature is in the form, to a bucket named like the site."""
+    multipart = request.header("content-type").lower().startswith("multipart/form-data")
+    return request.method == "POST" and multipart and request.path in ("/worker", "/mturk")

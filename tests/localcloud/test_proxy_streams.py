@@ -146,7 +146,7 @@ def wait_for(done: Callable[[], bool]) -> None:
 def test_request_head_arrives_unchanged(front: tuple[str, int], upstream: Upstream) -> None:
     exchange(
         front,
-        b"GET /b/a%2Fb%20c/../d//e?uploads&X=%2B+ HTTP/1.1\r\nHost: bucket.s3.example:99\r\n"
+        b"GET /b/a%2Fb%20c/../d//e?uploads&X=%2B+ HTTP/1.1\r\nHost: bucket.s3.localhost:99\r\n"
         b"X-Amz-Meta-A: 1\r\nAuthorization: AWS4-HMAC-SHA256 x\r\n"
         b"Connection: close, X-Private\r\nX-Private: 1\r\nTE: trailers\r\n\r\n",
     )
@@ -154,7 +154,7 @@ def test_request_head_arrives_unchanged(front: tuple[str, int], upstream: Upstre
     assert first == "GET /b/a%2Fb%20c/../d//e?uploads&X=%2B+ HTTP/1.1"
     assert sorted(field.lower() for field in fields) == [
         "authorization: aws4-hmac-sha256 x",
-        "host: bucket.s3.example:99",
+        "host: bucket.s3.localhost:99",
         "x-amz-meta-a: 1",
     ]
 
@@ -164,7 +164,7 @@ def test_response_arrives_without_connection_headers(front: tuple[str, int], ups
         b"HTTP/1.1 200 OK\r\nContent-Length: 3\r\nKeep-Alive: 5\r\nContent-Encoding: gzip\r\n"
         b'ETag: "e"\r\nSet-Cookie: a=1\r\nSet-Cookie: b=2\r\n\r\n\x1f\x8b\x08'
     )
-    answer = exchange(front, b"GET /b/k HTTP/1.1\r\nHost: h\r\nConnection: close\r\n\r\n")
+    answer = exchange(front, b"GET /b/k HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n")
     head, _, body = answer.lower().partition(b"\r\n\r\n")
     assert body == b"\x1f\x8b\x08", "an encoded body must not be decoded on the way"
     assert b"keep-alive" not in head
@@ -172,9 +172,31 @@ def test_response_arrives_without_connection_headers(front: tuple[str, int], ups
     assert b'etag: "e"' in head
 
 
+CONFINED = b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\nAccess-Control-Allow-Origin: *\r\n"
+
+
+def test_emulator_grants_nothing_to_web_pages(front: tuple[str, int], upstream: Upstream) -> None:
+    upstream.answer = CONFINED + b"access-control-allow-headers: *\r\nX-Kept: 1\r\n\r\nok"
+    answer = exchange(front, b"OPTIONS /b/k HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n").lower()
+    assert b"access-control" not in answer
+    assert b"x-kept: 1" in answer
+
+
+def test_what_a_browser_may_open_is_sandboxed(front: tuple[str, int], upstream: Upstream) -> None:
+    upstream.answer = CONFINED + b"Content-Security-Policy: script-src *\r\n\r\nok"
+    get = b"GET /b/k?X-Amz-Signature=1 HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n"
+    head = exchange(front, get + b"\r\n").lower()
+    assert head.count(b"content-security-policy: sandbox\r\n") == 1
+    assert b"script-src" not in head
+    assert b"x-content-type-options: nosniff" in head
+    signed = exchange(front, get + b"Authorization: AWS4-HMAC-SHA256 x\r\n\r\n").lower()
+    assert b"sandbox" not in signed
+    assert b"content-security-policy: script-src *" in signed
+
+
 def test_head_keeps_its_content_length(front: tuple[str, int], upstream: Upstream) -> None:
     upstream.answer = b"HTTP/1.1 200 OK\r\nContent-Length: 12345\r\n\r\n"
-    answer = exchange(front, b"HEAD /b/k HTTP/1.1\r\nHost: h\r\nConnection: close\r\n\r\n").lower()
+    answer = exchange(front, b"HEAD /b/k HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n").lower()
     assert b"content-length: 12345" in answer
     assert answer.endswith(b"\r\n\r\n")
 
@@ -195,7 +217,7 @@ def test_bodiless_statuses_leave_the_connection_usable(
 def test_100_continue_is_sent_when_the_body_is_wanted(front: tuple[str, int], upstream: Upstream) -> None:
     with socket.create_connection(front, timeout=10) as connection:
         connection.sendall(
-            b"PUT /b/k HTTP/1.1\r\nHost: h\r\nConnection: close\r\n"
+            b"PUT /b/k HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n"
             b"Content-Length: 5\r\nExpect: 100-continue\r\n\r\n"
         )
         assert connection.recv(100) == b"HTTP/1.1 100 Continue\r\n\r\n"
@@ -226,7 +248,7 @@ def test_large_upload_is_not_held_in_memory(front: tuple[str, int], upstream: Up
 def test_cut_off_upload_is_cut_off_upstream_too(front: tuple[str, int], upstream: Upstream) -> None:
     """An object that arrived in part must not be stored."""
     with socket.create_connection(front, timeout=10) as connection:
-        connection.sendall(b"PUT /b/k HTTP/1.1\r\nHost: h\r\nContent-Length: 100\r\n\r\nhalf")
+        connection.sendall(b"PUT /b/k HTTP/1.1\r\nHost: localhost\r\nContent-Length: 100\r\n\r\nhalf")
         wait_for(lambda: upstream.received == 4)
     wait_for(upstream.closed.is_set)
     assert upstream.bodies == [b"half<cut off>"]
@@ -243,28 +265,28 @@ def test_upstream_that_dies_within_a_response_breaks_ours(front: tuple[str, int]
 
 def test_upstream_that_dies_before_its_response_is_a_503(front: tuple[str, int], upstream: Upstream) -> None:
     upstream.answer = b""
-    answer = exchange(front, b"POST /b/k HTTP/1.1\r\nHost: h\r\nContent-Length: 1\r\n\r\nx")
+    answer = exchange(front, b"POST /b/k HTTP/1.1\r\nHost: localhost\r\nContent-Length: 1\r\n\r\nx")
     assert answer.startswith(b"HTTP/1.1 503")
     assert b"<Code>ServiceUnavailable</Code>" in answer
 
 
 def test_upstream_that_is_down_is_a_503_at_once() -> None:
     with serving(None) as address:
-        answer = exchange(address, b"PUT /b/k HTTP/1.1\r\nHost: h\r\nContent-Length: 100\r\n\r\n")
+        answer = exchange(address, b"PUT /b/k HTTP/1.1\r\nHost: localhost\r\nContent-Length: 100\r\n\r\n")
     assert answer.startswith(b"HTTP/1.1 503")
     assert b"retry-after: 1" in answer.lower()
 
 
 def test_response_is_streamed_as_it_comes(front: tuple[str, int], upstream: Upstream) -> None:
     upstream.answer = b"HTTP/1.1 200 OK\r\nContent-Length: 10\r\n\r\nfirst"  # and the rest never comes
-    answer = exchange(front, b"GET /b/k HTTP/1.1\r\nHost: h\r\n\r\n", until=b"first")
+    answer = exchange(front, b"GET /b/k HTTP/1.1\r\nHost: localhost\r\n\r\n", until=b"first")
     assert answer.endswith(b"first")
 
 
 def test_not_ready_services_are_a_typed_503() -> None:
     target = b"X-Amz-Target: SageMaker.ListModels\r\nContent-Length: 0\r\n"
     with serving(None) as address:
-        answer = exchange(address, b"POST / HTTP/1.1\r\nHost: h\r\n" + target + b"\r\n")
+        answer = exchange(address, b"POST / HTTP/1.1\r\nHost: localhost\r\n" + target + b"\r\n")
         health = exchange(address, b"GET /health HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n")
     assert answer.startswith(b"HTTP/1.1 503")
     assert b'"__type": "ServiceUnavailable"' in answer
