@@ -14,8 +14,8 @@ import yaml
 
 from groundswell.aws import runs
 from groundswell.aws.collecting import Wave
-from groundswell.aws.progress import Progress
 from groundswell.aws.hooks.mturk import MTurkHook
+from groundswell.aws.progress import Progress
 from groundswell.aws.publishing import publish_shard
 from groundswell.aws.runs import LabelingRun
 from groundswell.aws.steps.dataset import load_dataset
