@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import ipaddress
+import re
 from urllib.parse import urlsplit
 from xml.etree.ElementTree import Element, ParseError
 
@@ -23,6 +25,7 @@ _ROOTS: dict[str, QuestionKind] = {
     f"{{{QUESTION_FORM}}}QuestionForm": "form",
     f"{{{QUESTION_FORM_2005}}}QuestionForm": "form",
 }
+_HOST_NAME = re.compile(r"[A-Za-z0-9.-]{1,253}")
 _CONTENT = {"html": "HTMLContent", "external": "ExternalURL"}
 
 
@@ -77,11 +80,28 @@ def _https(text: str) -> str:
     url = text.strip()
     try:
         parts = urlsplit(url)
+        host, _ = parts.hostname or "", parts.port  # reading the port is what checks it
     except ValueError as error:
-        raise _bad(f"ExternalURL is not a URL: {error}") from error
-    if parts.scheme != "https" or not parts.netloc or any(c.isspace() for c in url):
+        raise _bad(f"ExternalURL is not a URL: {_one_line(error)}; it is {url[:80]!r}") from error
+    if parts.scheme != "https" or not host or any(c.isspace() or not c.isprintable() for c in url):
         raise _bad(f"ExternalURL must be an https URL; it is {url[:80]!r}")
+    if "@" in parts.netloc:
+        raise _bad("ExternalURL holds a user name or password; leave out what stands before the @")
+    if not _is_host(host):
+        raise _bad(
+            f"ExternalURL has the host {host[:80]!r}; it must be an IP address or a name of letters, digits, "
+            "dots and hyphens (write an international name in its xn-- form)"
+        )
     return url
+
+
+def _is_host(text: str) -> bool:
+    if _HOST_NAME.fullmatch(text):
+        return True
+    try:
+        return ipaddress.ip_address(text).version == 6 and "%" not in text
+    except ValueError:
+        return False
 
 
 def _check_form(root: Element) -> None:

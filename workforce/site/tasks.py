@@ -22,6 +22,7 @@ _REFUSED = {
     "unknown": ("This HIT is gone", "The requester has removed it, or it never existed."),
 }
 _UNSUPPORTED = "Questions in the QuestionForm format are not supported yet by this site."
+_UNSHOWABLE = "The question of this HIT cannot be shown."
 
 
 def preview(site: Site, request: Request, session: Session, worker_id: str) -> Response:
@@ -131,7 +132,10 @@ def _turn(site: Site, request: Request, worker_id: str) -> AssignmentView | None
 
 def _frame(site: Site, request: Request, hit_id: str, worker_id: str, assignment_id: str) -> Frame | str:
     """The frame for a question, or a sentence on why there is none."""
-    question = site.workers.question(hit_id)
+    try:
+        question = site.workers.question(hit_id)
+    except MarketError:  # removed this very moment, or made when more was allowed
+        return _UNSHOWABLE
     if question.kind == "form":
         return _UNSUPPORTED
     try:

@@ -46,6 +46,14 @@ def test_external_question() -> None:
     assert (found.kind, found.url, found.frame_height) == ("external", "https://example.org/task?a=1&b=2", 0)
 
 
+@pytest.mark.parametrize(
+    "url",
+    ["https://a-b.example.org:8443/x", "https://192.0.2.7/", "https://[2001:db8::1]:8443/", "https://h?a@b"],
+)
+def test_hosts_and_ports_that_external_questions_may_have(url: str) -> None:
+    assert parse_question(external(url)).url == url
+
+
 @pytest.mark.parametrize("namespace", [FORM_NS, f"{SCHEMAS}2005-10-01/QuestionForm.xsd"])
 def test_question_form_is_kept_as_it_is(namespace: str) -> None:
     xml = form(QUESTION.format("a") + QUESTION.format("b"), namespace)
@@ -84,6 +92,16 @@ def test_question_form_is_kept_as_it_is(namespace: str) -> None:
         (external("https://[bad"), "ExternalURL"),
         (external("javascript:alert(1)"), "https"),
         (external("https://example.org/a b"), "https"),
+        (external("https://example.org/a\u200bb"), "https"),
+        (external("https://example.org:99999/"), "ExternalURL is not a URL"),
+        (external("https://example.org:port/"), "ExternalURL is not a URL"),
+        (external("https://me:secret@example.org/"), "before the @"),
+        (external("https://@example.org/"), "before the @"),
+        (external("https://:443/"), "https"),
+        (external("https://example.org;script-src/"), "has the host"),
+        (external("https://b\u00fccher.example/"), "xn--"),
+        (external("https://*/"), "has the host"),
+        (external("https://[fe80::1%25eth0]/"), "ExternalURL"),
         (form(""), "no Question"),
         (form("<Question/>"), "QuestionIdentifier"),
         (form(QUESTION.format("a") * 2), "same QuestionIdentifier"),

@@ -10,12 +10,14 @@ from urllib.parse import parse_qsl, urlsplit
 
 import pytest
 from bs4 import BeautifulSoup
+from sqlalchemy import update
 
 from workforce.clock import ManualClock
 from workforce.market import Market, Question
 from workforce.markup import Tag, tags
 from workforce.site.frames import BadQuestionUrl, frame_for
 from workforce.site.question_html import prepare_question
+from workforce.store.tables import questions
 
 ACCOUNT = "000000000000"
 ORIGIN = "http://localhost:8070"
@@ -221,6 +223,14 @@ def test_the_parameters_of_the_frame_are_those_of_the_real_site(worker: Any, pub
     ]
 
 
+def test_a_preview_does_not_tell_the_requester_who_looks(worker: Any, publish: Publish) -> None:
+    for question in ("", external("https://tasks.example.org/do")):
+        frame = BeautifulSoup(worker.get(f"/worker/hits/{publish(question)}").text, "html.parser").iframe
+        names = [name for name, _ in parse_qsl(urlsplit(frame["src"]).query)]
+        assert names == ["assignmentId", "hitId", "turkSubmitTo"]
+        assert "A2WORKER" not in frame["src"]
+
+
 def test_frame_height(worker: Any, publish: Publish) -> None:
     content = "<HTMLContent><![CDATA[<p>x]]></HTMLContent><FrameHeight>450</FrameHeight>"
     fixed = f'<HTMLQuestion xmlns="{XMLNS}/2011-11-11/HTMLQuestion.xsd">{content}</HTMLQuestion>'
@@ -261,8 +271,49 @@ def test_an_external_page_never_gets_our_origin(url: str, own_origin: bool) -> N
 
 
 @pytest.mark.parametrize(
+    ("url", "source"),
+    [
+        ("http://localhost:5000/do", "http://localhost:5000"),
+        ("http://u:p@LOCALHOST/do", "http://localhost:80"),
+        ("https://[::1]:8443/", "https://[::1]:8443"),
+    ],
+)
+def test_the_policy_is_made_of_host_and_port_alone(url: str, source: str) -> None:
+    question = Question(kind="external", content="", url=url, frame_height=0)
+    frame = frame_for(question, hit_id="h", origin=ORIGIN, worker_id="A1", assignment_id="a")
+    assert frame.policy.endswith(f"frame-src 'self' https: {source}")
+
+
+def test_a_question_of_an_older_database_that_is_refused_now_is_no_fault(
+    worker: Any, publish: Publish, market: Market
+) -> None:
+    hit = publish(external("https://tasks.example.org/do"))
+    with market.store.write() as connection:
+        connection.execute(update(questions).values(body=external("https://tasks.example.org:99999/do")))
+    page = worker.get(f"/worker/hits/{hit}")
+    assert page.status_code == 200
+    assert "cannot be shown" in page.text
+    assert "<iframe" not in page.text
+
+
+@pytest.mark.parametrize(
     "url",
-    ["http://tasks.example.org/", "javascript:alert(1)", "data:text/html,x", "//x.example", "", "https://"],
+    [
+        *(
+            "http://tasks.example.org/",
+            "javascript:alert(1)",
+            "data:text/html,x",
+            "//x.example",
+            "",
+            "https://",
+        ),
+        *(
+            "https://x.example:99999/",
+            "https://[bad",
+            "https://x.example;script-src/",
+            "https://b\u00fccher.example",
+        ),
+    ],
 )
 def test_other_addresses_are_not_framed(url: str) -> None:
     question = Question(kind="external", content="", url=url, frame_height=0)
