@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import yaml
 from airflow.sdk.exceptions import AirflowException, AirflowFailException
 
 from dags import labeling
@@ -138,6 +139,16 @@ class Desk(Workbench):
         return message
 
 
+def complete(path: Path, **changes: Any) -> Path:
+    """Give a batch file the sections on the model that the workbench leaves out."""
+    checkout = Path(__file__).parents[3]
+    whole = yaml.safe_load((checkout / "include/batches/iris.yaml").read_text())
+    whole["training"]["source"] = str(checkout / "include/training/iris")
+    sections = {name: whole[name] for name in ("training", "endpoint", "evaluation")}
+    path.write_text(yaml.safe_dump(yaml.safe_load(path.read_text()) | sections | changes))
+    return path
+
+
 def operator(kind: type[Any], path: Path | str, run_id: str, **arguments: Any) -> Any:
     """Return an operator as the DAG makes it, with its templates rendered."""
     return kind(
@@ -150,9 +161,13 @@ def operator(kind: type[Any], path: Path | str, run_id: str, **arguments: Any) -
 
 
 def record(
-    run: LabelingRun, answers: Mapping[str, Sequence[str | None]], *, at: str = "2026-01-01T00:00:00+00:00"
+    run: LabelingRun,
+    answers: Mapping[str, Sequence[str | None]],
+    *,
+    at: str = "2026-01-01T00:00:00+00:00",
+    outcome: str = "settled",
 ) -> None:
-    """Write down answers and their payments as collecting does; None is an answer that cannot be read."""
+    """Write down answers, payments and outcomes as collecting does; None is an answer that cannot be read."""
     rows = [
         {
             "assignment": f"{run.key}-{item}-{number}",
@@ -170,6 +185,7 @@ def record(
         "payments",
         [{"assignment": row["assignment"], "item": row["item"], "cents": 6} for row in rows],
     )
+    run.ledger.append("outcomes", [{"item": item, "outcome": outcome} for item in answers])
 
 
 class Pulled:
@@ -181,8 +197,8 @@ class Pulled:
         self.results = results
         self.states = states or {}
 
-    def xcom_pull(self, task_ids: str) -> Any:
-        return self.results.get(task_ids)
+    def xcom_pull(self, task_ids: str, key: str = "return_value") -> Any:
+        return self.results.get(task_ids if key == "return_value" else f"{task_ids}.{key}")
 
     def get_task_states(self, *, run_ids: list[str], **_: Any) -> dict[str, Any]:
         return {run_ids[0]: self.states}

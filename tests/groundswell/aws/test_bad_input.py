@@ -11,7 +11,7 @@ import yaml
 
 from dags import labeling
 from groundswell.aws.operators.mturk import MTurkPublishHitsOperator
-from tests.groundswell.aws.desk import Desk, Served, operator, served_market
+from tests.groundswell.aws.desk import Desk, Served, complete, operator, served_market
 
 pytestmark = pytest.mark.contract
 
@@ -146,22 +146,10 @@ def test_too_few_items_for_the_split(desk: Desk) -> None:
 # the batch file
 
 
-def edited(path: Path, **options: Any) -> None:
-    batch = yaml.safe_load(path.read_text())
-    path.write_text(yaml.safe_dump(batch | options))
-
-
 def without_images(path: Path) -> None:
     batch = yaml.safe_load(path.read_text())
     del batch["task"]["image"], batch["task"]["image_folder"]
     path.write_text(yaml.safe_dump(batch))
-
-
-def complete(path: Path) -> None:
-    """Give the batch the sections on the model that the workbench leaves out."""
-    whole = yaml.safe_load((Path(__file__).parents[3] / "include/batches/iris.yaml").read_text())
-    whole["training"]["source"] = str(Path(__file__).parents[3] / "include/training/iris")
-    edited(path, **{name: whole[name] for name in ("training", "endpoint", "evaluation")})
 
 
 @pytest.mark.parametrize(

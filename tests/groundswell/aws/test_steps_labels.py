@@ -70,15 +70,12 @@ class TestConsolidate:
         run = desk.run(["a", "b"])
         record(run, {"a": ["setosa", "virginica", "setosa", None]}, at="2026-01-02T00:00:00+00:00")
         record(run, {"b": ["virginica", "virginica"]}, at="2026-01-03T00:00:00+00:00")
-        run.ledger.append(
-            "outcomes", [{"item": "a", "outcome": "settled"}, {"item": "b", "outcome": "expired"}]
-        )
         result = consolidate(run)
         assert (result["labelled"], result["unlabelled"]) == (2, 0)
         a, b = (rows_of(run)[item] for item in "ab")
         assert (a["label"], a["n_answers"], a["cents"], a["outcome"]) == ("setosa", 3, 24, "settled")
         assert a["confidence"] == pytest.approx(2 / 3, abs=0.2)
-        assert (b["label"], b["confidence"], b["outcome"]) == ("virginica", 1.0, "expired")
+        assert (b["label"], b["confidence"], b["outcome"]) == ("virginica", 1.0, "settled")
         assert a["values"]["image"] == "flower-a.svg"
         assert (a["run_id"], a["code_version"], a["method"]) == (run.run_id, __version__, "majority")
         assert a["rule"] == {"rule": "agree", "agree": 2, "first": 2, "most": 5}
@@ -113,6 +110,13 @@ class TestConsolidate:
         record(again, {"tie": ["virginica"]}, at="2026-02-01T00:00:00+00:00")
         consolidate(again)
         assert desk.labels_of(again) == {"good": "setosa", "tie": "virginica"}
+
+    @pytest.mark.parametrize("outcome", ["gave_up", "expired", "budget"])
+    def test_what_was_given_up_is_no_label_whatever_the_answers(self, desk: Desk, outcome: str) -> None:
+        run = desk.run(["a"])
+        record(run, {"a": ["setosa", "setosa"]}, outcome=outcome)
+        assert consolidate(run)["labelled"] == 0
+        assert list(read_items(desk.start(Path(run.batch_path)).ledger)) == ["a"]
 
     def test_nothing_answered_is_no_label(self, desk: Desk) -> None:
         run = desk.run(["a"])

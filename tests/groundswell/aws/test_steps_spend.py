@@ -1,0 +1,98 @@
+"""plan_spend: what is certain, what is worst, and when a person is asked."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from airflow.sdk.exceptions import AirflowSkipException
+
+from dags import labeling
+from tests.groundswell.aws.desk import Desk, Served, served_market
+
+pytestmark = pytest.mark.contract
+
+
+@pytest.fixture(scope="module")
+def market_url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]:
+    with served_market(tmp_path_factory.mktemp("market")) as served:
+        yield served
+
+
+@pytest.fixture
+def desk(market_url: Served, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Desk:
+    return Desk(market_url, tmp_path, monkeypatch)
+
+
+def plan(desk: Desk, *items: str, **changes: Any) -> dict[str, Any]:
+    path = desk.batch_file(items, **changes)
+    shards = desk.load(path, "run", relabel=True)
+    planned: dict[str, Any] = labeling.plan_spend.function(str(path), shards, run_id="run")
+    return planned
+
+
+def test_certain_and_worst(desk: Desk) -> None:
+    row = plan(desk, "a", "b", "c")
+    assert (row["items"], row["certain_cents"], row["worst_cents"]) == (3, 36, 90)
+    assert (row["reward_cents"], row["fee_cents"], row["budget_cents"]) == (5, 1, 4500)
+    assert row["balance_cents"] == desk._mturk.available_cents()
+    assert row["text"] == (
+        "3 items x 2 answers x ($0.05 + $0.01 fee) = $0.36 for certain, $0.90 at worst (5 answers each)"
+    )
+
+
+@pytest.mark.parametrize(
+    ("threshold", "asks"), [("0.90", False), ("0.89", True), ("0.00", True), ("100.00", False)]
+)
+def test_a_person_is_asked_above_the_threshold(desk: Desk, threshold: str, asks: bool) -> None:
+    row = plan(desk, "a", "b", "c", spend={"budget": "45.00", "approve_above": threshold})
+    assert row["approval"] is asks
+
+
+def test_a_person_is_asked_where_the_worst_passes_the_budget(desk: Desk) -> None:
+    row = plan(desk, "a", "b", "c", spend={"budget": "0.60", "approve_above": "45.00"})
+    assert row["approval"] is True
+    assert row["text"].endswith(
+        "; the worst case of $0.90 is above the spend.budget of $0.60: items on which workers disagree may "
+        "be given up for want of money"
+    )
+
+
+def test_a_person_is_asked_where_the_worst_passes_the_balance(desk: Desk) -> None:
+    # $800 for certain, $1600 at worst; the account has $1000
+    task = {"task__reward": "333.00", "redundancy": {"rule": "agree", "agree": 2, "first": 2, "most": 4}}
+    row = plan(desk, "a", spend={"budget": "9999.00", "approve_above": "9999.00"}, **task)
+    assert row["approval"] is True
+    assert "is above the account balance of $1,000.00" in row["text"]
+
+
+def test_planned_again_it_does_not_count_what_is_published_twice(desk: Desk) -> None:
+    # $800 of the $1000: once published, the balance alone would not do
+    task = {"task__reward": "333.00", "redundancy": {"rule": "agree", "agree": 2, "first": 2, "most": 2}}
+    path = desk.batch_file(["a"], spend={"budget": "9999.00", "approve_above": "9999.00"}, **task)
+    run_id = desk.up_to_publishing(path)
+    assert desk._mturk.available_cents() < 80_000
+    again = labeling.plan_spend.function(str(path), [0], run_id=run_id)
+    assert again["certain_cents"] == 79_920
+    [hit] = [hit["HITId"] for hit in desk.all_hits() if hit["HITStatus"] == "Assignable"]
+    desk._mturk.expire(hit)
+
+
+def test_nothing_new_skips_the_rest(desk: Desk) -> None:
+    with pytest.raises(AirflowSkipException, match="nothing new to label"):
+        labeling.plan_spend.function(str(desk.batch_file(["a"])), [], run_id="run")
+
+
+def test_the_plan_is_kept_and_the_first_one_counts(desk: Desk) -> None:
+    first = plan(desk, "a")
+    path = desk.folder / "batch.yaml"
+    path.write_text(path.read_text().replace("45.00", "50.00"))
+    second = labeling.plan_spend.function(str(path), [0], run_id="run")
+    assert (first["budget_cents"], second["budget_cents"]) == (4500, 5000)
+    run = desk.again(desk.run(["a"]))
+    object.__setattr__(run, "run_id", "run")
+    kept = run.ledger.fold().plan
+    assert kept is not None
+    assert kept["budget_cents"] == 4500
