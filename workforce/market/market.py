@@ -6,6 +6,7 @@ from workforce.clock import Clock, SystemClock
 from workforce.market.audit import audit
 from workforce.market.calls import CallCounter
 from workforce.market.requester import RequesterService
+from workforce.market.sessions import SessionEpochs
 from workforce.market.settings import MarketSettings
 from workforce.market.timers import Timers
 from workforce.market.tokens import Tokens
@@ -28,6 +29,7 @@ class Market:
         self._calls = CallCounter(self._context)
         self.requester = RequesterService(self._context, self._timers)
         self.workers = WorkerService(self._context, self._timers)
+        self.sessions = SessionEpochs(self._context)
 
     def run_timers(self) -> None:
         """Do what is due: expiry, abandonment, automatic approval, disposal, forgetting of old tokens.

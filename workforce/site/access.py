@@ -43,7 +43,7 @@ def signed_in_form(site: Site, action: Action) -> AsyncEndpoint:
     """A form post of a signed-in worker, refused without the session's token."""
 
     async def endpoint(request: Request) -> Response:
-        session = site.sessions.read(request)
+        session = await run_in_threadpool(site.sessions.read, request)
         if session is None or session.worker_id is None:
             text = "You are signed out, so nothing was changed. Sign in and do it again."
             return site.problem(request, 401, "Please sign in", text)

@@ -27,7 +27,7 @@ class Site:
         self._public_origin = _origin(public_url) if public_url else None
         secure = bool(self._public_origin and self._public_origin.startswith("https:"))
         self.market = market
-        self.sessions = Sessions(secret, secure=secure)
+        self.sessions = Sessions(secret, market.sessions, secure=secure)
         self._templates = Environment(
             loader=FileSystemLoader(_HERE / "templates"),
             autoescape=select_autoescape(default=True, default_for_string=True),
@@ -85,13 +85,19 @@ class Site:
         return self.page(
             request,
             "framed_message.html" if framed else "problem.html",
-            session=None if framed else self.sessions.read(request),
+            session=None if framed else self._session_if_readable(request),
             status=status,
             policy=policy,
             title=title,
             text=text,
             detail=detail,
         )
+
+    def _session_if_readable(self, request: Request) -> Session | None:
+        try:
+            return self.sessions.read(request)
+        except Exception:  # this page tells of faults, so the database may well be one of them
+            return None
 
 
 def _origin(url: str) -> str:

@@ -40,7 +40,7 @@ def sign_in(site: Site) -> AsyncEndpoint:
     """Takes the form."""
 
     async def endpoint(request: Request) -> Response:
-        session = site.sessions.read(request)
+        session = await run_in_threadpool(site.sessions.read, request)
         async with request.form(max_files=0, max_fields=10) as form:
             if session is None or not site.sessions.accepts(session, posted(form, "csrf")):
                 return forged(site, request)
@@ -50,7 +50,8 @@ def sign_in(site: Site) -> AsyncEndpoint:
 
 
 def sign_out(site: Site, request: Request, session: Session, worker_id: str, form: FormData) -> Response:
-    """End the session."""
+    """End the session, and every other of this worker: a copied cookie is worth nothing after it."""
+    site.sessions.end(session)
     response = RedirectResponse("/worker/sign-in", status_code=303)
     site.sessions.clear(response)
     return response

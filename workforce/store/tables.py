@@ -131,6 +131,14 @@ workers = Table(
     Column("paid_cents", BigInteger, nullable=False),
 )
 
+# apart from `workers`, so that databases made before it get it as well
+session_epochs = Table(
+    "session_epochs",
+    metadata,
+    Column("worker_id", String(64), primary_key=True),
+    Column("epoch", BigInteger, nullable=False),  # raised at sign-out: sessions of lower ones are over
+)
+
 assignments = Table(
     "assignments",
     metadata,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import time
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -154,6 +155,36 @@ def test_sign_in_leads_nowhere_else(stranger: Any, target: str) -> None:
 def test_signing_out_ends_the_session(worker: Any) -> None:
     assert worker.post("/worker/sign-out").status_code == 303
     assert worker.get("/worker/hits").status_code == 303
+
+
+def test_signing_out_ends_copies_of_the_cookie_too(
+    worker: Any, stranger: Any, make_worker: Callable[[str], Any]
+) -> None:
+    other_browser, other_worker = make_worker("A2WORKER"), make_worker("A2OTHER")
+    stranger.client.cookies.update(worker.client.cookies)
+    assert stranger.get("/worker/hits").status_code == 200
+    assert worker.post("/worker/sign-out").status_code == 303
+    for browser in (worker, stranger, other_browser):
+        assert browser.get("/worker/hits").status_code == 303
+        assert browser.client.post("/worker/sign-out", data={"csrf": "x"}).status_code == 401
+    assert other_worker.get("/worker/hits").status_code == 200
+    assert worker.sign_in().get("/worker/hits").status_code == 200
+    assert stranger.get("/worker/hits").status_code == 303
+
+
+def test_a_session_lasts_twelve_hours(
+    stranger: Any, market: Market, connect: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    fields = {"csrf": stranger.token("/worker/sign-in"), "worker_id": "A2WORKER", "next": "/worker/hits"}
+    answer = stranger.client.post("/worker/sign-in", data=fields)
+    assert "max-age=43200" in answer.headers["set-cookie"].lower()
+    cookie = {"cookie": answer.headers["set-cookie"].partition(";")[0]}
+    later = connect(site_app(market, secret="not a secret", public_url=None))
+    signed = time.time()
+    monkeypatch.setattr("itsdangerous.timed.time.time", lambda: signed + 43_100)
+    assert later.get("/worker/hits", headers=cookie).status_code == 200
+    monkeypatch.setattr("itsdangerous.timed.time.time", lambda: signed + 43_300)
+    assert later.get("/worker/hits", headers=cookie).status_code == 303
 
 
 @pytest.mark.parametrize("cookie", ["x", "e30.x.y", ""])
@@ -311,6 +342,17 @@ def test_a_fault_is_a_page_too(worker: Any, market: Market, monkeypatch: pytest.
     assert answer.status_code == 500
     assert "Something broke" in answer.text
     assert "secret detail" not in answer.text
+
+
+def test_a_fault_that_keeps_the_session_from_being_read_is_a_page_too(
+    worker: Any, market: Market, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def broken(*_: Any) -> None:
+        raise RuntimeError("secret detail")
+
+    monkeypatch.setattr(market.sessions, "current", broken)
+    answer = worker.get("/worker/hits")
+    assert (answer.status_code, "Something broke" in answer.text) == (500, True)
 
 
 @pytest.mark.parametrize(
