@@ -30,8 +30,8 @@ def refusal(request: Request, route: Route, allowed_hosts: Collection[str]) -> s
     """
     if not is_known_host(request.header("host"), allowed_hosts):
         return (
-            f"The local cloud is not known as {request.header('host')[:100]!r}; use http://localhost, or start "
-            "it with --allowed-host NAME."
+            f"The local cloud is not known as {request.header('host')[:100]!r}; use http://localhost, "
+            "or start it with --allowed-host NAME."
         )
     if _is_foreign(request) and not _may_be_foreign(request, route):
         return "The local cloud does not take this request from a web page of another origin."

@@ -132,6 +132,6 @@ def _browser(request: Request) -> Route:
 
 
 def _is_post_to_bucket(request: Request) -> bool:
-    """Tell whether it is a presigned POST, whose signature is in the form, to a bucket named like the site."""
+    """Tell whether it is a presigned POST (signed in the form) to a bucket that is named like the site."""
     multipart = request.header("content-type").lower().startswith("multipart/form-data")
     return request.method == "POST" and multipart and request.path in ("/worker", "/mturk")

@@ -18,13 +18,17 @@ from localcloud.sagemaker.invocations import Invoker, runtime_error
 from localcloud.sagemaker.service import SageMaker
 from workforce.api.errors import json_error
 from workforce.api.service_model import ServiceModel, ValidationFailed
-from workforce.api.sigv4 import KeyRing, SignatureProblem, verify
+from workforce.api.sigv4 import KeyRing, SignatureProblem, credential_scope, verify
 
 __all__ = ["SageMaker", "sagemaker_app"]
 
 logger = logging.getLogger(__name__)
 
 SIGNING_NAME = "sagemaker"
+MAX_CONTROL_BYTES = 2**20
+MAX_INVOCATION_BYTES = 6 * 2**20
+"""InvokeEndpoint, Amazon SageMaker Runtime API reference: 6,291,456 bytes."""
+_MAX_DISCARDED = 64 * 2**20
 
 
 def sagemaker_app(service: SageMaker, keys: KeyRing) -> Starlette:
@@ -36,20 +40,18 @@ def sagemaker_app(service: SageMaker, keys: KeyRing) -> Starlette:
     invoker = Invoker(service)
 
     async def control(request: Request) -> Response:
-        body = await request.body()
         try:
-            caller = _caller(request, body, keys)
+            body, caller = await _authenticated(request, MAX_CONTROL_BYTES, keys)
         except SignatureProblem as problem:
-            return _numbered(json_error(problem.code, problem.message, problem.status))
+            return _refused(json_error(problem.code, problem.message, problem.status))
         target = request.headers.get("x-amz-target", "")
         return _numbered(await run_in_threadpool(_answer, service, model, target, body, caller))
 
     async def invocation(request: Request) -> Response:
-        body = await request.body()
         try:
-            caller = _caller(request, body, keys)
+            body, caller = await _authenticated(request, MAX_INVOCATION_BYTES, keys)
         except SignatureProblem as problem:
-            return _numbered(runtime_error(problem.code, problem.message, problem.status))
+            return _refused(runtime_error(problem.code, problem.message, problem.status))
         name = request.path_params["name"]
         return _numbered(await invoker.invoke(name, request.headers, body, caller))
 
@@ -65,6 +67,37 @@ def _numbered(response: Response) -> Response:
     """Give the response the id that SDKs report in ResponseMetadata."""
     response.headers["x-amzn-RequestId"] = str(uuid.uuid4())
     return response
+
+
+def _refused(response: Response) -> Response:
+    """Let the connection end: what was not read of the body must not be taken for the next request."""
+    response.headers["Connection"] = "close"
+    return _numbered(response)
+
+
+async def _authenticated(request: Request, limit: int, keys: KeyRing) -> tuple[bytes, Caller]:
+    """Return the body, of at most ``limit`` bytes, and who sent it; raises SignatureProblem.
+
+    A signature covers the body, so all of it must be here; but nothing is read for a request that
+    does not even claim one.
+    """
+    if credential_scope(request.headers) is None:
+        return b"", _caller(request, b"", keys)  # raises: it says what is missing
+    body = bytearray()
+    size = 0
+    async for chunk in request.stream():
+        size += len(chunk)
+        if size <= limit:
+            body += chunk
+        elif size > _MAX_DISCARDED:
+            break
+        else:
+            body.clear()  # the client reads our answer only once it has sent everything
+    if size > limit:
+        message = f"The request body is larger than {limit} bytes."
+        raise SignatureProblem("RequestEntityTooLargeException", message, 413)
+    content = bytes(body)
+    return content, _caller(request, content, keys)
 
 
 def _caller(request: Request, body: bytes, keys: KeyRing) -> Caller:

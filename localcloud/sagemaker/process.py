@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import subprocess
 import threading
 from collections.abc import Callable, Mapping, Sequence
@@ -16,8 +17,24 @@ MAX_LINE_BYTES = 256 * 1024 - 26
 """The longest log event that CloudWatch Logs took for most of its life, less its overhead."""
 
 _PASSED_ON = ("HOME", "LANG", "LC_ALL", "TMPDIR", "TZ", "SSL_CERT_FILE", "SSL_CERT_DIR", "REQUESTS_CA_BUNDLE")
-_PASSED_ON_PREFIXES = ("PIP_", "UV_")
+_INSTALLER = (
+    "PIP_CACHE_DIR",
+    "PIP_CERT",
+    "PIP_CONFIG_FILE",
+    "PIP_DEFAULT_TIMEOUT",
+    "PIP_DISABLE_PIP_VERSION_CHECK",
+    "PIP_EXTRA_INDEX_URL",
+    "PIP_FIND_LINKS",
+    "PIP_INDEX_URL",
+    "PIP_NO_CACHE_DIR",
+    "PIP_NO_INDEX",
+    "PIP_PREFER_BINARY",
+    "PIP_RETRIES",
+    "PIP_TRUSTED_HOST",
+)
+"""What pip needs to install a script's requirements.txt; passwords in addresses are taken out."""
 _PROXIES = ("HTTP_PROXY", "HTTPS_PROXY", "http_proxy", "https_proxy")
+_USER_INFO = re.compile(r"(?<=://)[^/?#\s]*@")
 
 
 class InterpreterMissing(RuntimeError):
@@ -70,12 +87,12 @@ def clean_environment(python: Path, extra: Mapping[str, str]) -> dict[str, str]:
     """Return the environment of a "container": little of ours, the interpreter's tools, and ``extra``.
 
     The server's own variables, secrets among them, stay here; what package installation and
-    certificates need is passed on.
+    certificates need is passed on, without the user and password that an address may hold.
     """
     env = {
-        name: value
-        for name, value in os.environ.items()
-        if name in (*_PASSED_ON, *_PROXIES) or name.startswith(_PASSED_ON_PREFIXES)
+        name: _USER_INFO.sub("", os.environ[name])
+        for name in (*_PASSED_ON, *_INSTALLER, *_PROXIES)
+        if name in os.environ
     }
     env["PATH"] = os.pathsep.join([str(python.parent), os.environ.get("PATH", os.defpath)])
     if any(name in env for name in _PROXIES):

@@ -163,7 +163,7 @@ def test_a_dead_emulator_is_a_503_and_comes_back(own_cloud: CloudProcess) -> Non
 
     eventually(answered_503, "answered with an error")
     assert seen == {("ServiceUnavailable", 503)}
-    assert own_cloud.health() == 503
+    eventually(lambda: own_cloud.health() == 503, "seen to be dead")  # it notices a moment later
     patient = own_cloud.client("s3", retries={"max_attempts": 12, "mode": "standard"})
     assert patient.get_object(Bucket="again", Key="k")["Body"].read() == b"x"
     own_cloud.wait_healthy()

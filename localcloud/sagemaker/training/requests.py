@@ -98,7 +98,7 @@ def _check_algorithm(algorithm: Mapping[str, Any], params: Mapping[str, Any]) ->
     for definition in algorithm.get("MetricDefinitions", []):
         try:
             re.compile(definition["Regex"])
-        except re.error as error:
+        except (re.error, OverflowError, RecursionError) as error:
             raise Refused(
                 f"The regular expression of metric '{definition['Name']}' is not valid: {error}."
             ) from error
@@ -120,6 +120,8 @@ def _check_channels(params: Mapping[str, Any]) -> None:
     names = set()
     for channel in params.get("InputDataConfig", []):
         name = channel["ChannelName"]
+        if name in (".", ".."):  # AWS's pattern has them, but a channel is a folder here as there
+            raise Refused(f"Invalid ChannelName '{name}' in InputDataConfig; choose a name for a folder.")
         if name in names:
             raise Refused(f"Duplicate channel name '{name}' in InputDataConfig.")
         names.add(name)

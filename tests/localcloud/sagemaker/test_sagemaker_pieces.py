@@ -18,7 +18,7 @@ from localcloud.sagemaker.listing import listed
 from localcloud.sagemaker.s3_files import S3Problem, S3Uri, pack, relative_path, unpack
 from localcloud.sagemaker.store import AlreadyStored, DocumentStore
 from localcloud.sagemaker.training import state
-from localcloud.sagemaker.training.metrics import MetricReader
+from localcloud.sagemaker.training.metrics import MAX_LINE, MAX_LINES, MetricReader
 
 NOON = datetime(2026, 11, 21, 12, tzinfo=UTC)
 
@@ -258,3 +258,31 @@ def test_metrics_take_the_last_number_of_each_line() -> None:
     reader.read("loss=0.5 then loss=0.25", after(1))
     reader.read("loss=unknown; 12 items", after(2))
     assert reader.final() == [{"MetricName": "loss", "Value": 0.25, "Timestamp": after(1)}]
+
+
+CATASTROPHE = {"Name": "endless", "Regex": r"(a+)+b=(\d)"}
+
+
+def test_an_expression_without_end_costs_its_own_metric_only(caplog: pytest.LogCaptureFixture) -> None:
+    reader = MetricReader([CATASTROPHE, {"Name": "loss", "Regex": r"loss=(\d+)"}], limit=0.4)
+    for line in ("loss=1", "a" * 60, "loss=2"):
+        reader.read(line, NOON)
+    ticks = []
+    done = threading.Event()
+    ticker = threading.Thread(target=lambda: [ticks.append(1) for _ in range(1000) if not done.wait(0.01)])
+    ticker.start()
+    try:
+        assert [(m["MetricName"], m["Value"]) for m in reader.final()] == [("loss", 2.0)]
+    finally:
+        done.set()
+        ticker.join()
+    assert len(ticks) > 5, "other threads stood still"
+    assert "metric endless left out" in caplog.text
+
+
+def test_metrics_see_the_last_lines_and_the_beginning_of_each() -> None:
+    reader = MetricReader([{"Name": name, "Regex": f"{name}=([0-9]+)"} for name in ("early", "late", "far")])
+    reader.read("early=1", NOON)
+    for _ in range(MAX_LINES):
+        reader.read("late=2" + " " * MAX_LINE + "far=3", NOON)
+    assert [(m["MetricName"], m["Value"]) for m in reader.final()] == [("late", 2.0)]

@@ -143,6 +143,19 @@ def test_the_environment_of_a_command_has_no_secrets_of_ours(monkeypatch: pytest
     assert "127.0.0.1" in environment["NO_PROXY"]
 
 
+def test_the_installers_settings_are_passed_on_without_passwords(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("PIP_INDEX_URL", "https://user:p@ss@index.example/simple/")
+    monkeypatch.setenv("PIP_EXTRA_INDEX_URL", "https://token@one.example/ http://a:b@two.example/x@y")
+    monkeypatch.setenv("HTTPS_PROXY", "http://user:secret@proxy:3128")
+    for name in ("PIP_KEYRING_PASSWORD", "UV_PUBLISH_TOKEN", "UV_INDEX_PRIVATE_PASSWORD"):
+        monkeypatch.setenv(name, "secret")
+    environment = clean_environment(PYTHON, {})
+    assert environment["PIP_INDEX_URL"] == "https://index.example/simple/"
+    assert environment["PIP_EXTRA_INDEX_URL"] == "https://one.example/ http://two.example/x@y"
+    assert environment["HTTPS_PROXY"] == "http://proxy:3128"
+    assert "secret" not in " ".join(environment.values())
+
+
 @given(st.text(alphabet="aé✓\n😀", max_size=60), st.integers(1, 9), st.integers(4, 12))
 def test_lines_are_whole_whatever_the_chunks(text: str, size: int, limit: int) -> None:
     data = text.encode()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import http.client
 import io
 import json
 import tarfile
@@ -12,6 +13,7 @@ import pytest
 from botocore.exceptions import ClientError
 
 from tests.localcloud.sagemaker.bench import BUCKET, IMAGE, ROLE, Bench, until
+from tests.support.cloud_process import CloudProcess
 
 pytestmark = pytest.mark.contract
 
@@ -234,6 +236,18 @@ def test_tags_can_be_changed(bench: Bench, trained: dict[str, Any]) -> None:
             },
             "regular expression of metric 'm'",
         ),
+        (
+            {
+                "AlgorithmSpecification": {
+                    "TrainingImage": IMAGE,
+                    "TrainingInputMode": "File",
+                    "MetricDefinitions": [{"Name": "m", "Regex": "a{99999999999}"}],
+                }
+            },
+            "regular expression of metric 'm'",
+        ),
+        ({"InputDataConfig": [{**channel("s3://b/1"), "ChannelName": "."}]}, r"Invalid ChannelName '\.'"),
+        ({"InputDataConfig": [{**channel("s3://b/1"), "ChannelName": ".."}]}, r"Invalid ChannelName '\.\.'"),
     ],
 )
 def test_what_cannot_run_is_refused_at_once(bench: Bench, change: dict[str, Any], problem: str) -> None:
@@ -263,6 +277,33 @@ def test_unsigned_and_badly_signed_requests_are_refused(cloud: Any) -> None:
     with pytest.raises(ClientError) as caught:
         stranger.list_training_jobs()
     assert caught.value.response["Error"]["Code"] == "InvalidSignatureException"
+
+
+@pytest.mark.parametrize("path", ["/", "/endpoints/any/invocations"])
+def test_nothing_is_read_of_a_request_without_signature(cloud: CloudProcess, path: str) -> None:
+    connection = http.client.HTTPConnection("127.0.0.1", cloud.port, timeout=10)
+    connection.putrequest("POST", path)
+    connection.putheader("X-Amz-Target", "SageMaker.ListModels")
+    connection.putheader("Content-Length", str(10**10))
+    connection.endheaders(b"the first of ten billion bytes")
+    response = connection.getresponse()
+    assert response.status in (400, 403)
+    assert b"Missing Authentication Token" in response.read()
+    connection.close()
+
+
+def test_bodies_have_a_limit(bench: Bench) -> None:
+    with pytest.raises(ClientError) as caught:
+        bench.invoke("missing", b"x" * (6 * 2**20))
+    assert caught.value.response["Error"]["Code"] == "ValidationError", "6 MiB are allowed"
+    for call in (
+        lambda: bench.invoke("missing", b"x" * (6 * 2**20 + 1)),
+        lambda: bench.sagemaker.list_models(NameContains="x" * 2**20),
+    ):
+        with pytest.raises(ClientError) as caught:
+            call()
+        assert caught.value.response["Error"]["Code"] == "RequestEntityTooLargeException"
+        assert caught.value.response["ResponseMetadata"]["HTTPStatusCode"] == 413
 
 
 def test_a_trained_model_serves_with_the_containers_default_functions(
