@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections.abc import Collection
 from typing import Any
 
 from sqlalchemy import Connection, Row, Select, bindparam, exists, select, true
 
 from workforce.market.hit import ASSIGNABLE
-from workforce.market.qualifications import WorkerRecord, meets
+from workforce.market.qualifications import Action, WorkerRecord, meets
 from workforce.market.views import HitListing
 from workforce.store.tables import accounts, assignments, hit_types, hits
 from workforce.store.times import from_ms
@@ -46,11 +46,11 @@ _GUARDED = select(hit_types.c.hit_type_id, hit_types.c.requirements).where(
 _ONE = _LISTING.where(hits.c.hit_id == bindparam("hit_id"), hits.c.deleted_ms.is_(None))
 
 
-def available_query(excluded_types: Sequence[str]) -> Select[Any]:
+def available_query(excluded_types: Collection[str]) -> Select[Any]:
     """HITs with a free seat for `:worker` at `:now`, without those of some types."""
     if not excluded_types:
         return _AVAILABLE
-    return _AVAILABLE.where(hits.c.hit_type_id.not_in(excluded_types))
+    return _AVAILABLE.where(hits.c.hit_type_id.not_in(sorted(excluded_types)))
 
 
 def listing_query() -> Select[Any]:
@@ -58,13 +58,18 @@ def listing_query() -> Select[Any]:
     return _ONE
 
 
-def failing_types(connection: Connection, record: WorkerRecord) -> list[str]:
-    """HIT types on offer whose requirements the worker does not meet."""
-    rows = connection.execute(_GUARDED)
-    return [type_id for type_id, text in rows if not meets(json.loads(text), record)]
+def barred_types(connection: Connection, record: WorkerRecord) -> dict[Action, set[str]]:
+    """HIT types on offer with which the worker may not do something, for want of a qualification."""
+    barred: dict[Action, set[str]] = {"discover": set(), "preview": set(), "accept": set()}
+    for row in connection.execute(_GUARDED):
+        requirements = json.loads(row.requirements)
+        for action, types in barred.items():
+            if not meets(requirements, record, action):
+                types.add(row.hit_type_id)
+    return barred
 
 
-def as_listing(row: Row[Any]) -> HitListing:
+def as_listing(row: Row[Any], *, qualified: bool = True) -> HitListing:
     """A row of these queries as what a worker sees."""
     return HitListing(
         hit_id=row.hit_id,
@@ -77,4 +82,5 @@ def as_listing(row: Row[Any]) -> HitListing:
         expiration=from_ms(row.expiration_ms),
         seats_available=0 if row.expired else row.seats,
         requester_name=row.name,
+        qualified=qualified,
     )

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Literal
 
 from workforce.market.errors import invalid
 
@@ -34,7 +34,12 @@ _COMPARATORS = (
         "NotEqualTo",
     }
 )
-_GUARDS = frozenset({"Accept", "PreviewAndAccept", "DiscoverPreviewAndAccept"})
+Action = Literal["discover", "preview", "accept"]
+_GUARDS: dict[str, frozenset[Action]] = {
+    "Accept": frozenset({"accept"}),
+    "PreviewAndAccept": frozenset({"preview", "accept"}),
+    "DiscoverPreviewAndAccept": frozenset({"discover", "preview", "accept"}),
+}
 
 
 @dataclass(frozen=True)
@@ -58,9 +63,10 @@ def normalise(value: object) -> list[dict[str, Any]]:
     return [_requirement(item, f"QualificationRequirements[{number}]") for number, item in enumerate(value)]
 
 
-def meets(requirements: Sequence[Mapping[str, Any]], record: WorkerRecord) -> bool:
-    """Whether a worker fulfils all requirements."""
-    return all(_met(requirement, record) for requirement in requirements)
+def meets(requirements: Sequence[Mapping[str, Any]], record: WorkerRecord, action: Action) -> bool:
+    """Whether a worker fulfils all requirements that guard an action."""
+    guarding = (one for one in requirements if action in _GUARDS[one["ActionsGuarded"]])
+    return all(_met(requirement, record) for requirement in guarding)
 
 
 def _requirement(item: object, where: str) -> dict[str, Any]:

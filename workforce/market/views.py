@@ -24,6 +24,7 @@ class HitListing:
     expiration: datetime
     seats_available: int
     requester_name: str
+    qualified: bool = True  # whether the worker who asked may accept it
 
 
 @dataclass(frozen=True)

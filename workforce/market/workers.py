@@ -15,8 +15,8 @@ from workforce.market.answers import answer_xml
 from workforce.market.errors import Refused
 from workforce.market.hit import ASSIGNABLE, DISPOSED, Hit
 from workforce.market.ids import new_id
-from workforce.market.listing import as_listing, available_query, failing_types, listing_query
-from workforce.market.qualifications import WorkerRecord, meets
+from workforce.market.listing import as_listing, available_query, barred_types, listing_query
+from workforce.market.qualifications import Action, WorkerRecord, meets
 from workforce.market.question import parse_question
 from workforce.market.records import (
     ACCEPTED,
@@ -75,15 +75,23 @@ class WorkerService:
 
     def available(self, worker_id: str, *, limit: int = 100, offset: int = 0) -> list[HitListing]:
         """HITs this worker may accept now, the oldest first: never one it holds, submitted or may not do."""
-        now_ms = self._tick()
+        return self._offered(worker_id, "accept", limit, offset)
+
+    def discover(self, worker_id: str, *, limit: int = 100, offset: int = 0) -> list[HitListing]:
+        """The same with those that the worker may see but not accept, which are not `qualified`."""
+        return self._offered(worker_id, "discover", limit, offset)
+
+    def may(self, worker_id: str, hit_id: str, action: Action) -> bool:
+        """Whether the worker has the qualifications for doing something with a HIT.
+
+        Raises Refused if there is no such HIT.
+        """
         with self._context.store.read() as connection:
             record = _record(self._worker(connection, worker_id))
-            excluded = failing_types(connection, record)
-            rows = connection.execute(
-                available_query(excluded).limit(max(0, limit)).offset(max(0, offset)),
-                {"worker": worker_id, "now": now_ms},
-            )
-            return [as_listing(row) for row in rows]
+            hit = find_hit(connection, hit_id, lock=False)
+            if hit is None or hit.status == DISPOSED:
+                raise _no_hit(hit_id)
+            return self._meets(connection, hit, record, action)
 
     def listing(self, hit_id: str) -> HitListing:
         """One HIT, whoever may accept it; raises Refused if there is none or it was deleted."""
@@ -181,6 +189,16 @@ class WorkerService:
             row = self._worker(connection, worker_id)
         return Earnings(row.submitted, row.approved, row.rejected, row.pending_cents, row.paid_cents)
 
+    def _offered(self, worker_id: str, action: Action, limit: int, offset: int) -> list[HitListing]:
+        now_ms = self._tick()
+        with self._context.store.read() as connection:
+            barred = barred_types(connection, _record(self._worker(connection, worker_id)))
+            rows = connection.execute(
+                available_query(barred[action]).limit(max(0, limit)).offset(max(0, offset)),
+                {"worker": worker_id, "now": now_ms},
+            )
+            return [as_listing(row, qualified=row.hit_type_id not in barred["accept"]) for row in rows]
+
     def _tick(self) -> int:
         now_ms = self._context.now_ms()
         self._timers.run(now_ms)
@@ -207,9 +225,12 @@ class WorkerService:
             raise Refused("taken", "You have already accepted this HIT; a worker can do it once.")
         if hit.status != ASSIGNABLE:
             raise Refused("no_seat", "There is nothing left to do on this HIT.")
-        text = connection.execute(_REQUIREMENTS, {"hit_type": hit.hit_type_id}).scalar_one()
-        if not meets(json.loads(text), record):
+        if not self._meets(connection, hit, record, "accept"):
             raise Refused("not_qualified", "You do not have the qualifications that this HIT requires.")
+
+    def _meets(self, connection: Connection, hit: Hit, record: WorkerRecord, action: Action) -> bool:
+        text = connection.execute(_REQUIREMENTS, {"hit_type": hit.hit_type_id}).scalar_one()
+        return meets(json.loads(text), record, action)
 
     def _accepted(self, unit: Unit, assignment_id: str, worker_id: str | None) -> tuple[Hit, Assignment]:
         found = lock_assignment(unit.connection, assignment_id)

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from functools import partial
 from math import ceil
 
 from starlette.requests import Request
@@ -58,13 +59,13 @@ def my_work(site: Site, request: Request, session: Session, worker_id: str) -> R
 
 def next_of_type(site: Site, worker_id: str, hit_type_id: str) -> HitListing | None:
     """Another HIT of a type that the worker may accept."""
-    offered = _available(site, worker_id)
+    offered = _all(partial(site.workers.available, worker_id))
     return next((listing for listing in offered if listing.hit_type_id == hit_type_id), None)
 
 
-def _available(site: Site, worker_id: str) -> Iterator[HitListing]:
+def _all(pages: Callable[..., list[HitListing]]) -> Iterator[HitListing]:
     for offset in range(0, _MOST, _BATCH):
-        batch = site.workers.available(worker_id, limit=_BATCH, offset=offset)
+        batch = pages(limit=_BATCH, offset=offset)
         yield from batch
         if len(batch) < _BATCH:
             return
@@ -74,7 +75,7 @@ def _groups(site: Site, worker_id: str) -> tuple[list[HitGroup], bool]:
     """Groups in the order of their first HIT, and whether all HITs were looked at."""
     by_type: dict[str, list[HitListing]] = {}
     seen = 0
-    for listing in _available(site, worker_id):
+    for listing in _all(partial(site.workers.discover, worker_id)):
         by_type.setdefault(listing.hit_type_id, []).append(listing)
         seen += 1
     return [HitGroup(members[0], len(members)) for members in by_type.values()], seen < _MOST

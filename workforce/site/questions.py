@@ -14,7 +14,15 @@ from workforce.site.sessions import Session
 
 def previewed(site: Site, request: Request, session: Session, worker_id: str) -> Response:
     """The question of a HIT that has not been accepted."""
-    return _document(site, request, str(request.path_params["hit_id"]), PREVIEW_ASSIGNMENT)
+    hit_id = str(request.path_params["hit_id"])
+    try:
+        allowed = site.workers.may(worker_id, hit_id, "preview")
+    except MarketError:
+        return _missing(site, request)
+    if not allowed:
+        text = "This HIT asks for a qualification that you do not have."
+        return site.problem(request, 403, "Not for you yet", text, policy=MESSAGE_POLICY, framed=True)
+    return _document(site, request, hit_id, PREVIEW_ASSIGNMENT)
 
 
 def accepted(site: Site, request: Request, session: Session, worker_id: str) -> Response:

@@ -8,6 +8,7 @@ from starlette.responses import JSONResponse, RedirectResponse, Response
 
 from workforce.market import AssignmentView, HitListing, MarketError
 from workforce.market.errors import Refused
+from workforce.market.qualifications import Action
 from workforce.site.context import Site
 from workforce.site.frames import BadQuestionUrl, Frame, frame_for
 from workforce.site.headers import SITE_POLICY
@@ -22,6 +23,7 @@ _REFUSED = {
     "unknown": ("This HIT is gone", "The requester has removed it, or it never existed."),
 }
 _UNSUPPORTED = "Questions in the QuestionForm format are not supported yet by this site."
+_GUARDED: tuple[Action, ...] = ("preview", "accept")
 _UNSHOWABLE = "The question of this HIT cannot be shown."
 
 
@@ -34,6 +36,9 @@ def preview(site: Site, request: Request, session: Session, worker_id: str) -> R
     held = next((turn for turn in site.workers.held(worker_id) if turn.hit_id == hit_id), None)
     if held is not None:
         return RedirectResponse(_work_path(held), status_code=303)
+    qualified = {action: _may(site, worker_id, hit_id, action) for action in _GUARDED}
+    if not qualified["preview"]:
+        return site.problem(request, 403, *_REFUSED["not_qualified"])
     frame = _frame(site, request, hit_id, worker_id, PREVIEW_ASSIGNMENT)
     return site.page(
         request,
@@ -44,6 +49,7 @@ def preview(site: Site, request: Request, session: Session, worker_id: str) -> R
         frame=frame if isinstance(frame, Frame) else None,
         unsupported=frame if isinstance(frame, str) else "",
         open=listing.expiration > site.now() and listing.seats_available > 0,
+        qualified=qualified["accept"],
     )
 
 
@@ -121,6 +127,13 @@ def _listing(site: Site, hit_id: str) -> HitListing | None:
         return site.workers.listing(hit_id)
     except MarketError:
         return None
+
+
+def _may(site: Site, worker_id: str, hit_id: str, action: Action) -> bool:
+    try:
+        return site.workers.may(worker_id, hit_id, action)
+    except MarketError:
+        return False
 
 
 def _turn(site: Site, request: Request, worker_id: str) -> AssignmentView | None:

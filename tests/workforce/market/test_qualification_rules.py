@@ -80,14 +80,14 @@ def test_at_most_ten() -> None:
 )
 def test_what_a_worker_meets(requirement: dict[str, Any], met: bool) -> None:
     record = WorkerRecord(submitted=120, approved=90)
-    assert meets(normalise([requirement]), record) is met
-    assert meets(normalise([need(APPROVED, "Exists"), requirement]), record) is met
+    assert meets(normalise([requirement]), record, "accept") is met
+    assert meets(normalise([need(APPROVED, "Exists"), requirement]), record, "accept") is met
 
 
 def test_the_percentage_counts_as_100_until_100_submissions() -> None:
     requirement = normalise([need(PERCENT, "EqualTo", 100)])
-    assert meets(requirement, WorkerRecord(submitted=99, approved=0))
-    assert not meets(requirement, WorkerRecord(submitted=100, approved=99))
+    assert meets(requirement, WorkerRecord(submitted=99, approved=0), "accept")
+    assert not meets(requirement, WorkerRecord(submitted=100, approved=99), "accept")
 
 
 def test_guarded_work_is_neither_offered_nor_given(desk: Any) -> None:
@@ -115,3 +115,48 @@ def test_guarded_work_is_neither_offered_nor_given(desk: Any) -> None:
     assert shown == need(
         LOCALE, "EqualTo", LocaleValues=[US], RequiredToPreview=False, ActionsGuarded="Accept"
     )
+
+
+GUARDS = {
+    "Accept": {"discover", "preview"},
+    "PreviewAndAccept": {"discover"},
+    "DiscoverPreviewAndAccept": set(),
+}
+
+
+@pytest.mark.parametrize(("guard", "left"), GUARDS.items())
+def test_a_guard_holds_for_its_actions_alone(desk: Any, guard: str, left: set[str]) -> None:
+    requirement = need(APPROVED, "GreaterThan", 9, ActionsGuarded=guard)
+    guarded = desk.hit(hit_type=desk.hit_type(QualificationRequirements=[requirement]))
+    free = desk.hit()
+    service = desk.market.workers
+    service.ensure_worker("AWA")
+
+    def seen() -> dict[str, bool]:
+        return {listing.hit_id: listing.qualified for listing in service.discover("AWA")}
+
+    assert {
+        action for action in ("discover", "preview", "accept") if service.may("AWA", guarded, action)
+    } == left
+    assert seen() == ({guarded: False, free: True} if "discover" in left else {free: True})
+    assert [listing.hit_id for listing in service.available("AWA")] == [free]
+    assert all(service.may("AWA", free, action) for action in ("discover", "preview", "accept"))
+    with desk.market.store.write() as connection:
+        connection.execute(update(workers).values(approved=10, submitted=10))
+    assert seen() == {guarded: True, free: True}
+    assert all(service.may("AWA", guarded, action) for action in ("discover", "preview", "accept"))
+
+
+def test_the_strictest_of_several_guards_counts() -> None:
+    weak, strong = (
+        need(APPROVED, "GreaterThan", 9, ActionsGuarded=guard) for guard in ("Accept", "PreviewAndAccept")
+    )
+    record = WorkerRecord(submitted=1, approved=1)
+    requirements = normalise([weak, strong])
+    assert [meets(requirements, record, a) for a in ("discover", "preview", "accept")] == [True, False, False]
+
+
+def test_what_may_be_done_with_no_hit_is_refused(desk: Any) -> None:
+    desk.market.workers.ensure_worker("AWA")
+    with pytest.raises(Refused):
+        desk.market.workers.may("AWA", "3NONE", "preview")

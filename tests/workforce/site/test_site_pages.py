@@ -279,6 +279,38 @@ def test_a_preview_frames_the_question_without_an_assignment(worker: Any, publis
     assert worker.get(page.iframe["src"]).status_code == 200
 
 
+@pytest.mark.parametrize(
+    ("guard", "listed", "previewed"),
+    [
+        ("Accept", True, 200),
+        ("PreviewAndAccept", True, 403),
+        ("DiscoverPreviewAndAccept", False, 403),
+    ],
+)
+def test_qualifications_guard_what_they_say(
+    worker: Any, publish: Publish, guard: str, listed: bool, previewed: int
+) -> None:
+    requirement = {
+        "QualificationTypeId": "00000000000000000040",
+        "Comparator": "GreaterThan",
+        "IntegerValues": [9],
+        "ActionsGuarded": guard,
+    }
+    hit = publish(QualificationRequirements=[requirement])
+    accept = f"/worker/hits/{hit}/accept"
+    page = soup(worker.get("/worker/hits"))
+    assert (page.find("a", href=f"/worker/hits/{hit}") is not None) is listed
+    assert page.find("form", action=accept) is None
+    answer = worker.get(f"/worker/hits/{hit}")
+    assert answer.status_code == previewed
+    assert soup(answer).find("form", action=accept) is None
+    assert "qualification that you do not have" in answer.text
+    framed = worker.get(f"/worker/question/preview/{hit}")
+    assert framed.status_code == previewed
+    assert ("Which species?" in framed.text) is (previewed == 200)
+    assert worker.post(accept).status_code == 409
+
+
 def test_the_preview_of_a_held_hit_leads_to_the_work(worker: Any, publish: Publish) -> None:
     hit = publish()
     turn = worker.accept(hit)
@@ -337,7 +369,7 @@ def test_a_fault_is_a_page_too(worker: Any, market: Market, monkeypatch: pytest.
     def broken(*_: Any, **__: Any) -> None:
         raise RuntimeError("secret detail")
 
-    monkeypatch.setattr(market.workers, "available", broken)
+    monkeypatch.setattr(market.workers, "discover", broken)
     answer = worker.get("/worker/hits")
     assert answer.status_code == 500
     assert "Something broke" in answer.text
