@@ -6,6 +6,7 @@ import logging
 
 from starlette.applications import Starlette
 from starlette.concurrency import run_in_threadpool
+from starlette.middleware import Middleware
 from starlette.requests import Request
 from starlette.responses import JSONResponse, RedirectResponse, Response
 from starlette.routing import BaseRoute, Mount, Route
@@ -14,6 +15,7 @@ from workforce.api.asgi import api_endpoint
 from workforce.api.sigv4 import KeyRing
 from workforce.market import Market
 from workforce.site.asgi import site_app
+from workforce.slow_clients import BodyDeadline
 
 logger = logging.getLogger(__name__)
 
@@ -45,4 +47,4 @@ def create_app(
         Route("/health", health, methods=["GET"]),
         Mount("/", site_app(market, secret=site_secret, public_url=public_url)),
     ]
-    return Starlette(routes=routes)
+    return Starlette(routes=routes, middleware=[Middleware(BodyDeadline)])

@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Literal
 
 import uvicorn
+from starlette.types import ASGIApp
 
 from workforce.api.keys import AccessKey, StaticKeys
 from workforce.app import create_app
@@ -25,6 +26,9 @@ from workforce.opening import DEFAULT_ACCOUNT, StartProblem, open_store
 KEY_VARIABLES = ("WORKFORCE_ACCESS_KEY_ID", "WORKFORCE_SECRET_ACCESS_KEY")
 SITE_SECRET_VARIABLE = "WORKFORCE_SITE_SECRET"  # noqa: S105 - the variable's name
 _STOP_SECONDS = 5
+_HEADER_BYTES = 32 * 1024
+_MOST_CONNECTIONS = 500  # below the 1024 open files that a process has by default; 503 beyond
+_KEEP_ALIVE_SECONDS = 5
 
 
 @dataclass(frozen=True)
@@ -55,12 +59,23 @@ def serve(options: ServeOptions) -> None:
             app = create_app(market, keys, site_secret=secret, public_url=options.public_url)
         except ValueError as error:
             raise StartProblem(f"--public-url: {error}") from error
-        config = uvicorn.Config(
-            app, log_level="warning", access_log=False, timeout_graceful_shutdown=_STOP_SECONDS
-        )
-        server = _Server(config, _url(listener))
+        server = _Server(server_config(app), _url(listener))
         with Housekeeping(market), _crowd_running(market, plan), _signals_stop(server):
             server.run(sockets=[listener])
+
+
+def server_config(app: ASGIApp) -> uvicorn.Config:
+    """Return how uvicorn is run: with limits to what one client can take from the others."""
+    return uvicorn.Config(
+        app,
+        http="h11",  # the parser that limits the size of headers
+        h11_max_incomplete_event_size=_HEADER_BYTES,
+        limit_concurrency=_MOST_CONNECTIONS,
+        timeout_keep_alive=_KEEP_ALIVE_SECONDS,
+        log_level="warning",
+        access_log=False,
+        timeout_graceful_shutdown=_STOP_SECONDS,
+    )
 
 
 def access_keys(host: str) -> StaticKeys:

@@ -14,6 +14,7 @@ from workforce.api.keys import StaticKeys
 from workforce.app import create_app
 from workforce.housekeeping import Housekeeping
 from workforce.market import Market
+from workforce.slow_clients import BodyDeadline
 from workforce.store import Store
 
 
@@ -78,3 +79,8 @@ def test_housekeeping_has_a_last_round() -> None:
     with Housekeeping(cast("Any", chores), every_seconds=3600):
         assert chores.rounds == 0
     assert chores.rounds == 1
+
+
+def test_bodies_have_a_deadline_here(real_market: Market, keys: StaticKeys) -> None:
+    app = create_app(real_market, keys, site_secret="for tests only")
+    assert BodyDeadline in [middleware.cls for middleware in app.user_middleware]

@@ -95,3 +95,13 @@ def test_a_taken_port(tmp_path: Path) -> None:
     assert len(finished.stderr.strip().splitlines()) == 1
     assert f"port {port} on 127.0.0.1 is taken" in finished.stderr
     assert "--port" in finished.stderr
+
+
+def test_endless_headers_are_refused(tmp_path: Path, start_server: Start) -> None:
+    server = start_server("--port", "0", "--db", database(tmp_path))
+    host, port = server.url.removeprefix("http://").split(":")
+    with socket.create_connection((host, int(port)), timeout=60) as connection:
+        connection.sendall(b"GET /health HTTP/1.1\r\nHost: localhost\r\nX-Long: " + b"x" * 100_000)
+        assert connection.recv(100).startswith(b"HTTP/1.1 4")
+    with urllib.request.urlopen(f"{server.url}/health", timeout=60) as answer:
+        assert answer.status == 200
