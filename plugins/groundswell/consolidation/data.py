@@ -134,7 +134,7 @@ def _check_positions(what: str, positions: NDArray[np.int32], size: int) -> None
         raise AnswerError(f"answers: {what} has the type {positions.dtype}; give integer positions")
     if len(positions) == 0:
         return
-    least, most = int(positions.min()), int(positions.max())
+    least, most = int(np.min(positions)), int(np.max(positions))
     if least < 0 or most >= size:
         raise AnswerError(
             f"answers: {what} holds the position {least if least < 0 else most}, "
