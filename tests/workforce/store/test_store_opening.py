@@ -14,7 +14,7 @@ from sqlalchemy import create_engine, insert, select, text
 from sqlalchemy.exc import IntegrityError
 
 from workforce.store import Store, StoreError
-from workforce.store.tables import meta, questions
+from workforce.store.tables import meta, questions, session_epochs
 from workforce.store.times import from_ms, from_ms_whole, to_ms, whole_second_ms
 
 ROOT = Path(__file__).parents[3]
@@ -183,3 +183,15 @@ def test_postgresql_tables_are_made_by_whoever_comes_first() -> None:
         with admin.begin() as connection:
             connection.execute(text(f"drop schema {schema} cascade"))
         admin.dispose()
+
+
+def test_a_database_made_before_sign_out_was_kept_gets_its_table(tmp_path: Path) -> None:
+    url = f"sqlite:///{tmp_path}/m.db"
+    older = Store.open(url)
+    with older.write() as connection:
+        session_epochs.drop(connection)
+    older.close()
+    newer = Store.open(url)
+    with newer.read() as connection:
+        assert connection.execute(select(session_epochs)).all() == []
+    newer.close()
