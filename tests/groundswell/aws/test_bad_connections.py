@@ -7,9 +7,17 @@ from pathlib import Path
 
 import pytest
 import yaml
+from airflow.sdk.exceptions import AirflowException, AirflowFailException
+from botocore.exceptions import (
+    ClientError,
+    ConnectionClosedError,
+    ParamValidationError,
+    PartialCredentialsError,
+    ReadTimeoutError,
+)
 
 from dags import labeling
-from groundswell.aws.exceptions import WorkforceUnreachable
+from groundswell.aws.exceptions import WorkforceUnreachable, clear_errors
 from groundswell.aws.operators.mturk import MTurkPublishHitsOperator
 from tests.groundswell.aws.desk import Desk, Served, operator, served_market
 
@@ -100,3 +108,42 @@ def test_unknown_connection_never_falls_back_to_what_the_machine_has(desk: Desk,
     )
     assert desk.refusal(labeling.plan_spend.function, str(path), shards, run_id="r") == says
     assert desk.refusal(operator(MTurkPublishHitsOperator, path, "r", shard=0).execute, {}) == says
+
+
+@pytest.mark.parametrize(
+    ("error", "kind", "says"),
+    [
+        (
+            ReadTimeoutError(endpoint_url="http://x"),
+            WorkforceUnreachable,
+            "connection 'crowd': Read timeout on",
+        ),
+        (
+            ConnectionClosedError(endpoint_url="http://x"),
+            WorkforceUnreachable,
+            "connection 'crowd': Connection was",
+        ),
+        (
+            ParamValidationError(report="Invalid length\nfor parameter"),
+            AirflowFailException,
+            "connection 'crowd': Parameter validation failed: Invalid length for parameter",
+        ),
+        (
+            PartialCredentialsError(provider="env", cred_var="secret"),
+            AirflowFailException,
+            "connection 'crowd' has no credentials; set login (access key) and password (secret key)",
+        ),
+        (
+            ClientError({"Error": {"Code": "ServiceFault", "Message": "try later"}}, "GetHIT"),
+            AirflowException,
+            "connection 'crowd': GetHIT failed: ServiceFault: try later",
+        ),
+        (ValueError("not of the connection"), ValueError, "not of the connection"),
+    ],
+    ids=lambda value: type(value).__name__ if isinstance(value, Exception) else "",
+)
+def test_what_airflow_may_try_again(error: Exception, kind: type[Exception], says: str) -> None:
+    with pytest.raises(Exception) as caught, clear_errors(connection="crowd"):
+        raise error
+    assert type(caught.value) is kind
+    assert str(caught.value).startswith(says)

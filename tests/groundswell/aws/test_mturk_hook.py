@@ -249,6 +249,14 @@ class TestDelete:
     def test_a_hit_that_never_was(self, hook: MTurkHook) -> None:
         assert hook.delete_hit("3NOSUCHHIT") == "absent"
 
+    def test_gone(self, hook: MTurkHook) -> None:
+        hit = make(hook)
+        assert not hook.is_gone(hit)
+        hook.expire(hit)
+        hook.delete_hit(hit)
+        assert hook.is_gone(hit)
+        assert hook.is_gone("3NOSUCHHIT")
+
 
 def test_deleting_raises_what_it_does_not_know(stub: Stubber, stubbed: MTurkHook) -> None:
     refuse(stub, "delete_hit", "Try later.", "ServiceFault")

@@ -230,6 +230,21 @@ class TestPublishAndDelete:
         assert desk.hits_of(run, "a") == []
         assert len(desk.hits_of(run, "b")) == 1, "workers are still asked"
 
+    def test_what_a_worker_holds_is_deleted_later(self, desk: Desk) -> None:
+        run = published(desk, "a")
+        worker = desk.market.workers.ensure_worker("AHOLDER").worker_id
+        held = desk.market.workers.accept(worker, desk.hits_of(run, "a")[0])
+        run.ledger.append("outcomes", [{"item": "a", "outcome": "settled"}])
+        delete = task(MTurkDeleteHitsOperator, run)
+        with pytest.raises(
+            AirflowException, match="1 HITs are held by workers; they are expired, and are"
+        ) as caught:
+            delete.execute({})
+        assert type(caught.value) is AirflowException, "Airflow tries again"
+        desk.market.workers.submit(held.assignment_id, [("label", "setosa")], worker_id=worker)
+        assert delete.execute({}) == {"deleted": 1, "open": 0, "held": 0}
+        assert run.ledger.fold().spent_cents == 6, "the late answer is paid"
+
     def test_insufficient_funds(self, desk: Desk) -> None:
         run = desk.run(["a"], task__reward="900.00", spend={"budget": "9999.00", "approve_above": "9999.00"})
         with pytest.raises(AirflowFailException) as caught:

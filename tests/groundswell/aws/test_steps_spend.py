@@ -10,6 +10,7 @@ import pytest
 from airflow.sdk.exceptions import AirflowSkipException
 
 from dags import labeling
+from groundswell.aws.runs import LabelingRun
 from tests.groundswell.aws.desk import Desk, Served, served_market
 
 pytestmark = pytest.mark.contract
@@ -86,13 +87,13 @@ def test_nothing_new_skips_the_rest(desk: Desk) -> None:
 
 
 def test_the_plan_is_kept_and_the_first_one_counts(desk: Desk) -> None:
+    times = iter(["2026-01-01T00:00:00+00:00", "2026-01-01T00:00:01+00:00"])
+    desk.monkeypatch.setattr("groundswell.aws.steps.spend.now_text", lambda: next(times))
     first = plan(desk, "a")
     path = desk.folder / "batch.yaml"
     path.write_text(path.read_text().replace("45.00", "50.00"))
     second = labeling.plan_spend.function(str(path), [0], run_id="run")
     assert (first["budget_cents"], second["budget_cents"]) == (4500, 5000)
-    run = desk.again(desk.run(["a"]))
-    object.__setattr__(run, "run_id", "run")
-    kept = run.ledger.fold().plan
+    kept = LabelingRun(str(path), "run").ledger.fold().plan
     assert kept is not None
     assert kept["budget_cents"] == 4500

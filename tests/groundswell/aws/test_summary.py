@@ -125,6 +125,17 @@ def test_an_incomplete_clean_up_is_a_failure_told_after_the_document_is_there(de
     assert written(desk, run)["cleaned"] == ["endpoint iris"]
 
 
+def test_an_item_with_two_hits_is_told(desk: Desk) -> None:
+    run = desk.run(["a"])
+    row = {"item": "a", "hit_type": "3T", "seats": 2, "expires": "2026-01-01T00:00:00+00:00"}
+    run.ledger.append("hits", [row | {"hit": "3ONE"}, row | {"hit": "3TWO"}])
+    with pytest.raises(
+        AirflowFailException, match="items with more than one HIT: 3TWO are extra; expire them"
+    ):
+        report(run, {}, DONE)
+    assert written(desk, run)["items"] == 1
+
+
 @pytest.mark.parametrize("state", ["skipped", "removed", None, "running"])
 def test_what_was_not_needed_is_no_failure_and_not_called_cleaned(desk: Desk, state: str | None) -> None:
     run = desk.run(["a"])
