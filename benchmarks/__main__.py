@@ -10,6 +10,7 @@ benchmarks/results/requester_calls.md. Takes about seven minutes.
 from __future__ import annotations
 
 import argparse
+import signal
 import sys
 import tempfile
 import threading
@@ -67,11 +68,12 @@ def compare(scenario: Scenario, folder: Path, narrator: Narrator) -> Pair:
     with ThreadPoolExecutor(2) as pool:
         script = pool.submit(run_script, scenario, folder / "script", narrator.of("polling script"))
         ours = pool.submit(run_pipeline, scenario, folder / "pipeline", narrator.of("Groundswell"))
-        done, going = wait((script, ours), return_when=FIRST_EXCEPTION)
-        if going:
+        try:
+            for side in wait((script, ours), return_when=FIRST_EXCEPTION).done:
+                side.result()
+        except BaseException:  # a side's failure, or Ctrl-C
             interrupt()
-        for side in done:
-            side.result()
+            raise
         pair = Pair(scenario, script.result(), ours.result())
     narrator.say(
         f"  calls per item: {pair.script.per_item():.2f} and {pair.ours.per_item():.2f}, "
@@ -107,6 +109,7 @@ def parser() -> argparse.ArgumentParser:
 def main() -> None:
     """Measure, print and write."""
     options = parser().parse_args()
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit("terminated"))
     narrator, key = Narrator(), answer_key()
     pairs = []
     with tempfile.TemporaryDirectory(prefix="groundswell-benchmark-") as folder:

@@ -18,6 +18,8 @@ import asyncio
 import json
 import logging
 import os
+import signal
+import sys
 import tempfile
 import warnings
 from importlib import import_module
@@ -187,6 +189,7 @@ def main() -> None:
         "--folder", type=Path, required=True, metavar="DIR", help="the cloud's state: DIR/cloud"
     )
     options = parser.parse_args()
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit("terminated"))  # in good order: the cloud is stopped
     with tempfile.TemporaryDirectory() as home:
         set_airflow_up(Path(home))
         path = scaled_batch(options.speed_up, options.folder)

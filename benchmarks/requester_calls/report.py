@@ -67,7 +67,8 @@ def reading(pairs: Sequence[Pair], key: Mapping[str, str]) -> list[str]:
         The script had {script.right(key)} of {len(script.labels)} labels right, ours {ours.right(key)} of
         {len(ours.labels)}, from {script.books.approved} and {ours.books.approved} answers. Both ask by the
         same rule, but who meets which flower depends on the moment: from run to run answers differ by some
-        percent and labels by a few. A difference of that size between the sides is chance.""",
+        percent, labels by a few, and the script's looks by ten percent or so, by where its minutes fall. A
+        difference of that size is chance.""",
         f"""
         An answer waits {script.unpaid_minutes:.1f} minutes for its approval with the script and
         {ours.unpaid_minutes:.1f} with ours, which takes HITs in waves, each when all of its workers have

@@ -5,7 +5,6 @@ from __future__ import annotations
 import csv
 import json
 import os
-import signal
 import subprocess
 import sys
 import time
@@ -117,9 +116,9 @@ def run_pipeline(scenario: Scenario, folder: Path, progress: Progress) -> Outcom
 
 
 def interrupt() -> None:
-    """End the sides that run, as Ctrl-C does: each stops its server."""
+    """End the sides that run; each stops its server."""
     for process in list(_running):
-        process.send_signal(signal.SIGINT)
+        process.terminate()
 
 
 def script_labels(folder: Path) -> dict[str, str]:
