@@ -18,7 +18,7 @@ from localcloud.sagemaker.invocations import Invoker, runtime_error
 from localcloud.sagemaker.service import SageMaker
 from workforce.api.errors import json_error
 from workforce.api.service_model import ServiceModel, ValidationFailed
-from workforce.api.sigv4 import KeyRing, SignatureProblem, credential_scope, verify
+from workforce.api.sigv4 import KeyRing, SignatureProblem, credential_scope, single_headers, verify
 
 __all__ = ["SageMaker", "sagemaker_app"]
 
@@ -81,8 +81,9 @@ async def _authenticated(request: Request, limit: int, keys: KeyRing) -> tuple[b
     A signature covers the body, so all of it must be here; but nothing is read for a request that
     does not even claim one.
     """
-    if credential_scope(request.headers) is None:
-        return b"", _caller(request, b"", keys)  # raises: it says what is missing
+    headers = single_headers(request.headers.raw)
+    if credential_scope(headers) is None:
+        return b"", _caller(request, headers, b"", keys)  # raises: it says what is missing
     body = bytearray()
     size = 0
     async for chunk in request.stream():
@@ -97,16 +98,16 @@ async def _authenticated(request: Request, limit: int, keys: KeyRing) -> tuple[b
         message = f"The request body is larger than {limit} bytes."
         raise SignatureProblem("RequestEntityTooLargeException", message, 413)
     content = bytes(body)
-    return content, _caller(request, content, keys)
+    return content, _caller(request, headers, content, keys)
 
 
-def _caller(request: Request, body: bytes, keys: KeyRing) -> Caller:
+def _caller(request: Request, headers: dict[str, str], body: bytes, keys: KeyRing) -> Caller:
     path = request.scope.get("raw_path") or request.url.path.encode()
     identity = verify(
         method=request.method,
         path=path.decode("ascii"),
         query=request.url.query,
-        headers=dict(request.headers),
+        headers=headers,
         body=body,
         keys=keys,
         services=(SIGNING_NAME,),
