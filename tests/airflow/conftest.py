@@ -5,13 +5,11 @@ import shutil
 import socket
 import uuid
 from collections.abc import Iterator
-from pathlib import Path
 
 import pytest
-import yaml
 
 from tests.airflow.live import Live
-from tests.conftest import CHECKOUT
+from tests.support.crowds import quick_crowd
 from tools.stack.control import Stack
 from tools.stack.layout import Layout
 
@@ -20,16 +18,6 @@ def free_port() -> str:
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         return str(probe.getsockname()[1])
-
-
-def quick_crowd(folder: Path) -> Path:
-    """The example's crowd, which answers six times as fast as in the demo."""
-    crowd = yaml.safe_load((CHECKOUT / "include/crowds/iris.yaml").read_text())
-    crowd["speed_up"] = 60
-    crowd["answer_key"]["file"] = str(CHECKOUT / "include/crowds/iris_answers.csv")
-    path = folder / "crowd.yaml"
-    path.write_text(yaml.safe_dump(crowd))
-    return path
 
 
 @pytest.fixture(scope="session")

@@ -16,19 +16,11 @@ import yaml
 
 from tests.conftest import CHECKOUT
 from tests.support.cloud_process import CloudProcess
+from tests.support.crowds import quick_crowd
 
 pytestmark = [pytest.mark.dag, pytest.mark.timeout(300)]
 
 BUCKET = "groundswell-small"
-
-
-def quick_crowd(folder: Path) -> Path:
-    crowd = yaml.safe_load((CHECKOUT / "include/crowds/iris.yaml").read_text())
-    crowd["speed_up"] = 60
-    crowd["answer_key"]["file"] = str(CHECKOUT / "include/crowds/iris_answers.csv")
-    path = folder / "crowd.yaml"
-    path.write_text(yaml.safe_dump(crowd))
-    return path
 
 
 @pytest.fixture(scope="module")

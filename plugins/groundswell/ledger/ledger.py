@@ -28,17 +28,7 @@ KINDS = (
     "labels",
 )
 #: The kinds that make up :class:`~groundswell.ledger.state.RunState`.
-FOLDED = (
-    "spend",
-    "intents",
-    "hits",
-    "answers",
-    "payments",
-    "reservations",
-    "extensions",
-    "outcomes",
-    "deletions",
-)
+FOLDED = tuple(kind for kind in KINDS if kind not in {"items", "shards", "labels"})
 
 #: Parts that are read at once: the store is far away, and each part is small.
 READERS = 8
