@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import json
-import runpy
 import subprocess
 import sys
 from collections.abc import Iterator, Sequence
@@ -98,8 +97,3 @@ def markdown(header: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
         padded = (number.rjust(width) for number, width in zip(numbers, widths[1:], strict=True))
         lines.append(f"| {' | '.join([first.ljust(widths[0]), *padded])} |")
     return "\n".join(lines)
-
-
-if __name__ == "__main__":
-    sys.path.insert(0, str(CHECKOUT))
-    runpy.run_module("benchmarks", run_name="__main__", alter_sys=True)
