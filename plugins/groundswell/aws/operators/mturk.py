@@ -53,10 +53,8 @@ class MTurkPublishHitsOperator(_BatchOperator):
     :param batch_path: The batch file. (templated)
     :param shard: Number of the item shard that load_dataset wrote; map the operator over the shards.
     :param run_id: The run. (templated)
-    :param aws_conn_id: The Airflow connection used for AWS credentials.
-    :param region_name: AWS region_name. If not specified then the default boto3 behaviour is used.
-    :param verify: Whether or not to verify SSL certificates.
-    :param botocore_config: Configuration dictionary (key-values) for botocore client.
+    :param aws_conn_id: The connection that the trigger polls through: the batch file's ``connections.mturk``,
+        which the task itself uses. Region, certificates and botocore settings come from that connection.
     """
 
     template_fields: Sequence[str] = aws_template_fields("batch_path", "run_id", "shard")
@@ -84,10 +82,8 @@ class MTurkCollectAndExtendOperator(_BatchOperator):
     :param batch_path: The batch file. (templated)
     :param run_id: The run. (templated)
     :param deferrable: Wait in the triggerer. Otherwise the task sleeps between waves on its worker.
-    :param aws_conn_id: The Airflow connection used for AWS credentials.
-    :param region_name: AWS region_name. If not specified then the default boto3 behaviour is used.
-    :param verify: Whether or not to verify SSL certificates.
-    :param botocore_config: Configuration dictionary (key-values) for botocore client.
+    :param aws_conn_id: The connection that the trigger polls through: the batch file's ``connections.mturk``,
+        which the task itself uses. Region, certificates and botocore settings come from that connection.
     """
 
     template_fields: Sequence[str] = aws_template_fields("batch_path", "run_id")
@@ -175,10 +171,8 @@ class MTurkDeleteHitsOperator(_BatchOperator):
 
     :param batch_path: The batch file. (templated)
     :param run_id: The run. (templated)
-    :param aws_conn_id: The Airflow connection used for AWS credentials.
-    :param region_name: AWS region_name. If not specified then the default boto3 behaviour is used.
-    :param verify: Whether or not to verify SSL certificates.
-    :param botocore_config: Configuration dictionary (key-values) for botocore client.
+    :param aws_conn_id: The connection that the trigger polls through: the batch file's ``connections.mturk``,
+        which the task itself uses. Region, certificates and botocore settings come from that connection.
     """
 
     template_fields: Sequence[str] = aws_template_fields("batch_path", "run_id")

@@ -29,16 +29,8 @@ class MTurkReviewableSensor(AwsBaseSensor[MTurkHook]):
     :param batch_path: The batch file. (templated)
     :param run_id: The run whose HITs are meant. (templated)
     :param deferrable: Wait in the triggerer, without holding a worker slot.
-    :param aws_conn_id: The Airflow connection used for AWS credentials.
-        If this is ``None`` or empty then the default boto3 behaviour is used. If
-        running Airflow in a distributed manner and aws_conn_id is None or
-        empty, then default boto3 configuration would be used (and must be
-        maintained on each worker node).
-    :param region_name: AWS region_name. If not specified then the default boto3 behaviour is used.
-    :param verify: Whether or not to verify SSL certificates. See:
-        https://boto3.amazonaws.com/v1/documentation/api/latest/reference/core/session.html
-    :param botocore_config: Configuration dictionary (key-values) for botocore client. See:
-        https://botocore.amazonaws.com/v1/documentation/api/latest/reference/config.html
+    :param aws_conn_id: The connection that the trigger polls through: the batch file's ``connections.mturk``,
+        which the task itself uses. Region, certificates and botocore settings come from that connection.
     """
 
     aws_hook_class = MTurkHook
