@@ -83,12 +83,16 @@ def _still_ours(run: LabelingRun, missing: dict[str, dict[str, str]]) -> dict[st
     """
     if not missing:
         return {}
-    taken = taken_by_others(run.store, run.batch.name, run.run_id, now=now_text())
-    given_back = missing.keys() - held_by(run.store, run.batch.name, run.run_id).keys()
-    if gone := given_back & taken:
+    now = now_text()
+    held = held_by(run.store, run.batch.name, run.run_id)
+    lapsed = {item for item in missing if held.get(item, "") <= now}
+    if not lapsed:
+        return missing
+    gone = lapsed & taken_by_others(run.store, run.batch.name, run.run_id, now=now)
+    if gone:
         log.warning("%d items are left out: another run of the batch asks about them", len(gone))
     ours = {item: values for item, values in missing.items() if item not in gone}
-    claim(run.store, run.batch.name, run.run_id, ours, until=claim_end(run.batch))
+    claim(run.store, run.batch.name, run.run_id, lapsed - gone, until=claim_end(run.batch))
     return ours
 
 
