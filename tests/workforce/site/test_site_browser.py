@@ -126,6 +126,8 @@ def answers(shop: Market, hit: str) -> list[str]:
 
 def sign_in(page: Any) -> None:
     page.goto("/worker")
+    # The field has the focus by itself, but only once the page is painted
+    page.wait_for_function("document.activeElement?.name === 'worker_id'")
     page.keyboard.type("a2worker")
     page.keyboard.press("Enter")
     page.wait_for_url("**/worker/hits")
