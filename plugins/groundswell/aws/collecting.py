@@ -109,9 +109,7 @@ class Wave:
 
     def add(self, kind: str, rows: list[dict[str, Any]]) -> None:
         """Write a part, and take it into the state."""
-        self.run.ledger.append(kind, rows)
-        for row in rows:
-            self.state.add(kind, row)
+        self.run.ledger.record(kind, rows, self.state)
 
     def _record(self, fetched: Mapping[str, list[dict[str, Any]]]) -> None:
         """Record every answer before anything is done about it. The record is also the intent to pay."""

@@ -53,13 +53,8 @@ class Extender:
                     else:
                         rows.append(row)
         finally:
-            self._add("extensions", rows)
+            self.run.ledger.record("extensions", rows, self.state)
         return refused
-
-    def _add(self, kind: str, rows: list[dict[str, Any]]) -> None:
-        self.run.ledger.append(kind, rows)
-        for row in rows:
-            self.state.add(kind, row)
 
     def _plan(self, item: str) -> dict[str, Any]:
         seats = max(self.state.seats[item], len(self.state.answers_of(item))) + 1

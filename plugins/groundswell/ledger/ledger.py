@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
@@ -68,6 +68,12 @@ class Ledger:
         key = self.key(kind, hashlib.sha256(body).hexdigest()[:32])
         self.store.put_if_absent(key, body)
         return key
+
+    def record(self, kind: str, rows: Sequence[Row], state: RunState) -> None:
+        """Append rows as one part, and take them into a folded state."""
+        self.append(kind, rows)
+        for row in rows:
+            state.add(kind, row)
 
     def write(self, kind: str, name: str, rows: Iterable[Row]) -> bool:
         """Write a named part unless it exists; return whether this call wrote it."""
