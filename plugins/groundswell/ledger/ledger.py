@@ -17,15 +17,21 @@ KINDS = (
     "items",
     "shards",
     "spend",
+    "approvals",
     "intents",
     "hits",
     "answers",
+    "withheld",
     "payments",
+    "rejections",
     "reservations",
     "extensions",
     "outcomes",
+    "bonuses",
+    "notices",
     "deletions",
     "labels",
+    "resources",
 )
 #: The kinds that make up :class:`~groundswell.ledger.state.RunState`.
 FOLDED = tuple(kind for kind in KINDS if kind not in {"items", "shards", "labels"})

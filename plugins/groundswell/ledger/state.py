@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections import defaultdict
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -22,6 +23,26 @@ class Outcome(StrEnum):
 _PRECEDENCE = (Outcome.SETTLED, Outcome.GAVE_UP, Outcome.EXPIRED, Outcome.BUDGET, Outcome.LOST)
 
 
+#: What becomes of a resource, in this order; a task that is cleared may make one of the same name again.
+_RESOURCE_STATES = ("intended", "created", "deleted")
+
+
+def _keep_first(rows: dict[str, dict[str, Any]], key: str, row: Mapping[str, Any]) -> None:
+    """Keep the earliest of the rows of one effect: twins and retries may each write one."""
+    known = rows.get(key)
+    if known is None or _by_time(row) < _by_time(known):
+        rows[key] = dict(row)
+
+
+def _by_time(row: Mapping[str, Any]) -> tuple[str, str]:
+    return str(row.get("at", "")), json.dumps(row, sort_keys=True)
+
+
+def _resource_order(row: Mapping[str, Any]) -> tuple[str, int, str]:
+    at, text = _by_time(row)
+    return at, _RESOURCE_STATES.index(row["state"]), text
+
+
 @dataclass
 class RunState:
     """What is known of a run. Adding a row twice, or rows in another order, gives the same state.
@@ -38,6 +59,12 @@ class RunState:
         duplicates: ids of HITs of an item that has another HIT already; there should never be one.
         deleted: items whose HIT is deleted.
         plan: the plan row of the run's spend, if written.
+        approvals: what was allowed, by whom (``what``, ``at``, ``by``, ``limit_cents``), by time.
+        withheld: assignment id -> the row of an answer whose payment waits for a review (``reason``).
+        rejections: assignment id -> the row of a rejection (``item``, ``worker``, ``feedback``).
+        bonuses: token -> the row of a bonus (``worker``, ``cents``, ``fee_cents``).
+        notices: token -> the row of a message to workers.
+        resources: (type, name) -> the latest row of a SageMaker resource (``state``: intended, created, deleted).
     """
 
     intents: dict[str, str] = field(default_factory=dict)
@@ -51,6 +78,12 @@ class RunState:
     duplicates: set[str] = field(default_factory=set)
     deleted: set[str] = field(default_factory=set)
     plan: dict[str, Any] | None = None
+    approvals: list[dict[str, Any]] = field(default_factory=list)
+    withheld: dict[str, dict[str, Any]] = field(default_factory=dict)
+    rejections: dict[str, dict[str, Any]] = field(default_factory=dict)
+    bonuses: dict[str, dict[str, Any]] = field(default_factory=dict)
+    notices: dict[str, dict[str, Any]] = field(default_factory=dict)
+    resources: dict[tuple[str, str], dict[str, Any]] = field(default_factory=dict)
     _by_item: defaultdict[str, dict[str, None]] = field(default_factory=lambda: defaultdict(dict))
 
     def add(self, kind: str, row: Mapping[str, Any]) -> None:
@@ -82,7 +115,30 @@ class RunState:
         self._by_item[row["item"]][row["assignment"]] = None
 
     def _add_payments(self, row: Mapping[str, Any]) -> None:
-        self.payments[row["assignment"]] = dict(row)
+        _keep_first(self.payments, row["assignment"], row)
+
+    def _add_approvals(self, row: Mapping[str, Any]) -> None:
+        if row not in self.approvals:
+            self.approvals.append(dict(row))
+            self.approvals.sort(key=lambda each: (each["at"], json.dumps(each, sort_keys=True)))
+
+    def _add_withheld(self, row: Mapping[str, Any]) -> None:
+        _keep_first(self.withheld, row["assignment"], row)
+
+    def _add_rejections(self, row: Mapping[str, Any]) -> None:
+        _keep_first(self.rejections, row["assignment"], row)
+
+    def _add_bonuses(self, row: Mapping[str, Any]) -> None:
+        _keep_first(self.bonuses, row["token"], row)
+
+    def _add_notices(self, row: Mapping[str, Any]) -> None:
+        _keep_first(self.notices, row["token"], row)
+
+    def _add_resources(self, row: Mapping[str, Any]) -> None:
+        key = (row["type"], row["name"])
+        known = self.resources.get(key)
+        if known is None or _resource_order(row) > _resource_order(known):
+            self.resources[key] = dict(row)
 
     def _add_reservations(self, row: Mapping[str, Any]) -> None:
         self.reserved[row["token"]] = dict(row)
@@ -107,10 +163,24 @@ class RunState:
         rows = [self.answers[assignment] for assignment in self._by_item.get(item, ())]
         return sorted(rows, key=lambda row: (row["submitted"], row["assignment"]))
 
+    def counted(self, item: str) -> list[dict[str, Any]]:
+        """Return the answers to an item that count: readable, and not rejected; by time of submission."""
+        return [
+            row
+            for row in self.answers_of(item)
+            if row["label"] is not None and row["assignment"] not in self.rejections
+        ]
+
     @property
     def spent_cents(self) -> int:
-        """What was paid so far, fees included, in cents."""
-        return sum(int(row["cents"]) for row in self.payments.values())
+        """What was paid so far, bonuses and fees included, in cents."""
+        paid = sum(int(row["cents"]) for row in self.payments.values())
+        return paid + sum(int(row["cents"]) + int(row["fee_cents"]) for row in self.bonuses.values())
+
+    @property
+    def approved_cents(self) -> int:
+        """The highest limit on spending that a person approved, in cents; 0 where nobody was asked."""
+        return max((int(row["limit_cents"] or 0) for row in self.approvals), default=0)
 
     @property
     def open_items(self) -> list[str]:
