@@ -64,7 +64,7 @@ class RunState:
         rejections: assignment id -> the row of a rejection (``item``, ``worker``, ``feedback``).
         bonuses: token -> the row of a bonus (``worker``, ``cents``, ``fee_cents``).
         notices: token -> the row of a message to workers.
-        resources: (type, name) -> the latest row of a SageMaker resource (``state``: intended, created, deleted).
+        resources: (type, name) -> the latest row of a SageMaker resource; see its ``state``.
     """
 
     intents: dict[str, str] = field(default_factory=dict)
