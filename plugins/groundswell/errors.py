@@ -34,6 +34,10 @@ class SpendError(GroundswellError):
     """The planned cost does not fit the budget or the balance."""
 
 
+class SpendStopped(SpendError):
+    """A person has stopped the spending of this run."""
+
+
 class LedgerError(GroundswellError):
     """The record of a run is missing, malformed or contradicts itself."""
 

@@ -68,7 +68,7 @@ class Extender:
             granted = {plan["token"] for plan in plans if plan["token"] in self.state.reserved}
             new = [plan for plan in plans if plan["token"] not in granted]
             room = max(0, (self.run.batch.spend.budget_cents - self.committed_cents()) // self.cost)
-            new = new[:room]
+            new = [] if self.state.stopped else new[:room]
             if not new:
                 return granted
             if self.run.ledger.write("reservations", f"{known:06d}", new):
@@ -81,8 +81,8 @@ class Extender:
         """Take in all reservations there are; return the number of the next."""
         # Counted before they are read: one that comes in between makes the conditional write fail
         number = len(list(self.run.store.keys(f"{self.run.ledger.prefix}reservations/")))
-        for _, row in self.run.ledger.rows("reservations"):
-            self.state.add("reservations", row)
+        for kind, row in self.run.ledger.rows("approvals", "reservations"):
+            self.state.add(kind, row)
         return number
 
     def committed_cents(self) -> int:

@@ -10,6 +10,7 @@ from typing import Any
 
 from groundswell.aws.pages import question
 from groundswell.aws.runs import LabelingRun, claim_end, now_text
+from groundswell.aws.stopping import refuse_if_stopped
 from groundswell.ledger import RunState, annotation, request_token
 from groundswell.ledger.claims import claim, held_by, taken_by_others
 from groundswell.ledger.shards import read_shard
@@ -67,6 +68,7 @@ def publish_shard(run: LabelingRun, shard: int) -> Published:
     missing = _still_ours(run, {item: each for item, each in items.items() if item not in state.hits})
     hit_type = run.mturk.create_hit_type(**hit_type_properties(run))
     if missing:
+        refuse_if_stopped(run)
         questions = {item: question(run, item, values) for item, values in missing.items()}
         found = _recover(run, state, missing)
         intents = _intend(run, state, missing)
@@ -155,5 +157,6 @@ def _create(
             if len(rows) >= CHUNK:
                 run.ledger.append("hits", rows)
                 rows = []
+                refuse_if_stopped(run)
     finally:
         run.ledger.append("hits", rows)

@@ -68,6 +68,13 @@ def taken_by_others(store: PartStore, batch: str, run_id: str, *, now: str) -> s
     }
 
 
+def claiming_runs(store: PartStore, batch: str, *, now: str) -> list[str]:
+    """Return the ids of the runs that ask about items of the batch at a time (ISO 8601, UTC)."""
+    return sorted(
+        run for run, items in _fold(store, batch).items() if any(until > now for until in items.values())
+    )
+
+
 def _fold(store: PartStore, batch: str) -> dict[str, dict[str, str]]:
     held: dict[str, dict[str, str]] = {}
     for run_id, rows in _entries(store, batch):

@@ -29,6 +29,7 @@ KINDS = (
     "outcomes",
     "bonuses",
     "notices",
+    "expirations",
     "deletions",
     "labels",
     "resources",

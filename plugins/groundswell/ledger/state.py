@@ -57,6 +57,7 @@ class RunState:
         outcomes: item id -> how the asking ended.
         reserved: token -> the row of an answer beyond the first ones that the budget was found to allow.
         duplicates: ids of HITs of an item that has another HIT already; there should never be one.
+        expired: items whose HIT was taken off the market by hand (its lifetime is another matter).
         deleted: items whose HIT is deleted.
         plan: the plan row of the run's spend, if written.
         approvals: what was allowed, by whom (``what``, ``at``, ``by``, ``limit_cents``), by time.
@@ -76,6 +77,7 @@ class RunState:
     outcomes: dict[str, Outcome] = field(default_factory=dict)
     reserved: dict[str, dict[str, Any]] = field(default_factory=dict)
     duplicates: set[str] = field(default_factory=set)
+    expired: set[str] = field(default_factory=set)
     deleted: set[str] = field(default_factory=set)
     plan: dict[str, Any] | None = None
     approvals: list[dict[str, Any]] = field(default_factory=list)
@@ -151,6 +153,9 @@ class RunState:
         found, known = Outcome(row["outcome"]), self.outcomes.get(row["item"], Outcome.LOST)
         self.outcomes[row["item"]] = min(found, known, key=_PRECEDENCE.index)
 
+    def _add_expirations(self, row: Mapping[str, Any]) -> None:
+        self.expired.add(row["item"])
+
     def _add_deletions(self, row: Mapping[str, Any]) -> None:
         self.deleted.add(row["item"])
 
@@ -181,6 +186,11 @@ class RunState:
     def approved_cents(self) -> int:
         """The highest limit on spending that a person approved, in cents; 0 where nobody was asked."""
         return max((int(row["limit_cents"] or 0) for row in self.approvals), default=0)
+
+    @property
+    def stopped(self) -> bool:
+        """Whether a person has stopped the run's spending: it may neither publish nor extend any more."""
+        return any(row["what"] == "stop" for row in self.approvals)
 
     @property
     def open_items(self) -> list[str]:

@@ -1,0 +1,73 @@
+"""
+Stop the spending of a batch now: its HITs leave the market, and its runs publish and extend no more.
+
+Who has a HIT open may still hand it in, and is paid. The runs end by themselves with what they have; items
+that are not settled are asked again by a later run.
+"""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+from airflow.sdk import DAG, Param, task
+from airflow.sdk.exceptions import AirflowFailException
+
+from groundswell.aws.runs import open_run
+from groundswell.batches.model import Batch, batch_files
+from groundswell.errors import BatchError
+
+BATCHES = Path(__file__).parents[1] / "include" / "batches"
+BATCH = Param(
+    type="string", minLength=1, title="Batch", description_md="The `name` in the batch file, such as `iris`."
+)
+RUN = Param(
+    "",
+    type="string",
+    title="Run",
+    description_md="The run id, to stop only that run. Empty: every run of the batch that is asking workers.",
+)
+
+
+def file_of(name: str) -> Path:
+    """Return the batch file with this name. Raises AirflowFailException naming those that there are."""
+    names = []
+    for path in batch_files(BATCHES):
+        try:
+            batch = Batch.load(path)
+        except BatchError:
+            continue  # a broken file has a DAG of its own that says so
+        if batch.name == name:
+            return path
+        names.append(batch.name)
+    raise AirflowFailException(f"there is no batch {name!r}; there are: {', '.join(names) or 'none'}")
+
+
+@task(retries=3)
+def stop(params: Any = None, dag_run: Any = None) -> dict[str, Any]:
+    """Write the ban, then take the HITs off the market."""
+    from groundswell.aws import stopping
+
+    path = str(file_of(params["batch"]))
+    with open_run(path, params["run"] or "stop_spending", "mturk") as run:
+        runs = [params["run"]] if params["run"] else stopping.runs_to_stop(run)
+    stopped = {}
+    for run_id in runs:
+        with open_run(path, run_id, "mturk") as run:
+            stopped[run_id] = stopping.stop(run, by=getattr(dag_run, "triggering_user_name", None))
+    return stopped
+
+
+with DAG(
+    dag_id="stop_spending",
+    description="Take a batch's HITs off the market and let its runs spend nothing more",
+    doc_md=__doc__,
+    schedule=None,
+    start_date=datetime(2026, 1, 1, tzinfo=UTC),
+    catchup=False,
+    is_paused_upon_creation=False,  # an emergency brake that has to be unpaused first is none
+    params={"batch": BATCH, "run": RUN},
+    tags=["operations"],
+):
+    stop()

@@ -1,0 +1,100 @@
+"""Stopping a run's spending now: its HITs leave the market, and it may publish and extend no more."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Mapping
+
+from groundswell.aws.runs import LabelingRun, now_text
+from groundswell.errors import LedgerError, SpendStopped
+from groundswell.ledger import RunState, annotation, request_token
+from groundswell.ledger.claims import claiming_runs
+from groundswell.ledger.shards import read_index, read_items
+
+log = logging.getLogger(__name__)
+
+
+def runs_to_stop(run: LabelingRun) -> list[str]:
+    """Return the ids of the runs of the batch that ask about items now; ``run`` only opens the store."""
+    return claiming_runs(run.store, run.live.name, now=now_text())
+
+
+def stop(run: LabelingRun, *, by: str | None) -> dict[str, int]:
+    """
+    Take the HITs of a run off the market, and forbid it to publish and to extend.
+
+    The ban is written first: a task of the run that is at work finds it before its next chunk of HITs. What
+    workers hold may still be handed in, and is paid. Stopping twice changes nothing.
+
+    :param by: the person who stops it, as Airflow knows them; None where it does not say.
+    :return: counts: ``hits`` of the run that are not deleted, ``expired`` by this call.
+    """
+    if read_index(run.ledger) is None:
+        asking = ", ".join(runs_to_stop(run)) or "none"
+        raise LedgerError(
+            f"batch {run.live.name!r} has no run {run.run_id!r}; these are asking workers now: {asking}"
+        )
+    if not run.ledger.fold("approvals").stopped:
+        row = {
+            "what": "stop",
+            "at": now_text(),
+            "by": by,
+            "limit_cents": None,
+            "text": "spending was stopped",
+        }
+        run.ledger.append("approvals", [row])
+    state = run.ledger.fold()
+    hits = {row["hit"]: item for item, row in state.hits.items() if item not in state.deleted}
+    hits |= _unrecorded(run, state)
+    expired = expire(run, state, hits)
+    log.info("run %s: %d HITs, %d taken off the market now", run.run_id, len(hits), expired)
+    return {"hits": len(hits), "expired": expired}
+
+
+def expire_open(run: LabelingRun, state: RunState) -> int:
+    """Take what a stopped run still offers off the market: HITs that were made while it was being stopped."""
+    hits = {state.hits[item]["hit"]: item for item in state.open_items}
+    return expire(run, state, hits)
+
+
+def expire(run: LabelingRun, state: RunState, hits: Mapping[str, str]) -> int:
+    """Expire HITs (HIT id -> item) that are not recorded as expired by hand; return how many."""
+    new = {hit: item for hit, item in hits.items() if item not in state.expired}
+    name, now = run.live.name, now_text()
+    tokens = {item: request_token(name, run.run_id, item, "expire", 0) for item in new.values()}
+    intents = [
+        {"token": token, "purpose": "expire", "item": item, "at": now}
+        for item, token in tokens.items()
+        if token not in state.intents
+    ]
+    run.ledger.record("intents", intents, state)
+    for hit in new:
+        if not run.mturk.is_gone(hit):
+            run.mturk.expire(hit)
+    run.ledger.record(
+        "expirations", [{"item": item, "hit": hit, "at": now} for hit, item in new.items()], state
+    )
+    return len(new)
+
+
+def refuse_if_stopped(run: LabelingRun) -> None:
+    """
+    Refuse to spend for a run that was stopped.
+
+    :raises SpendStopped: saying how to go on.
+    """
+    if run.ledger.fold("approvals").stopped:
+        raise SpendStopped(
+            f"run {run.run_id!r} was stopped by stop_spending and publishes nothing more; "
+            "trigger a new run to ask about the items that it left"
+        )
+
+
+def _unrecorded(run: LabelingRun, state: RunState) -> dict[str, str]:
+    """Return HIT id -> item of HITs that exist and are not in the ledger yet."""
+    missing = [item for item in read_items(run.ledger) if item not in state.hits]
+    if not missing:
+        return {}
+    existing = run.mturk.hits_by_annotation()
+    marks = {item: annotation(run.live.name, run.run_id, item) for item in missing}
+    return {existing[mark]: item for item, mark in marks.items() if mark in existing}
