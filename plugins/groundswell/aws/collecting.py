@@ -61,9 +61,13 @@ class Wave:
         """Deal with the HITs of these items, whether the workforce lists them as reviewable or not."""
         return self._take([item for item in items if not self._lost(item)])
 
-    def take_late(self, item: str) -> None:
-        """Record and pay what an item got, without deciding anything."""
-        fetched = self._fetch([item])
+    def take_late(self, item: str, *, hit: str | None = None) -> None:
+        """
+        Record and pay what an item got, without deciding anything.
+
+        :param hit: a HIT of the item that is not the ledger's: there should be one, and there are two.
+        """
+        fetched = {item: self.run.mturk.assignments(hit)} if hit else self._fetch([item])
         self._record(fetched)
         self._pay(fetched)
 
@@ -180,9 +184,12 @@ class Wave:
 
     def _decide(self, item: str, seen: int) -> Outcome | Decision | None:
         """Return the item's outcome, ASK where one more worker is wanted, None where to look again later."""
-        labels = [row["label"] for row in self.state.answers_of(item) if row["label"] is not None]
+        # An answer whose payment is withheld counts until a person rejects it: most are honest, and an item
+        # that waited for the review would keep its other workers' answers from being of use
+        labels = [row["label"] for row in self.state.counted(item)]
         seats = max(self.state.seats[item], seen)
-        decision = self.rule.decide(labels, seats)
+        # A rejected answer keeps its seat of the HIT, but cost nothing: it is none of the rule's `most`
+        decision = self.rule.decide(labels, seats - self.state.rejected_of(item))
         if decision is Decision.SETTLED:
             return Outcome.SETTLED
         if seen < seats:
@@ -202,7 +209,7 @@ class Wave:
 
     def _close(self, outcomes: Mapping[str, Outcome]) -> None:
         """Record outcomes, then flag the HITs, so that the list of reviewable HITs holds only new work."""
-        self.add("outcomes", [{"item": item, "outcome": str(value)} for item, value in outcomes.items()])
+        self.add("outcomes", [self.state.closing(item, value) for item, value in outcomes.items()])
         for item in outcomes:
             self.run.mturk.mark_reviewing(self.state.hits[item]["hit"])
 

@@ -97,13 +97,20 @@ class MTurkHook(AwsBaseHook):
         .. seealso::
             - :external+boto3:py:meth:`MTurk.Client.list_hits`
         """
-        pages = self.conn.get_paginator("list_hits").paginate(PaginationConfig={"PageSize": PAGE})
         return {
-            hit["RequesterAnnotation"]: hit["HITId"]
-            for page in pages
-            for hit in page["HITs"]
-            if "RequesterAnnotation" in hit
+            hit["RequesterAnnotation"]: hit["HITId"] for hit in self.hits() if "RequesterAnnotation" in hit
         }
+
+    def hits(self) -> Iterator[dict[str, Any]]:
+        """
+        Yield every HIT of the account that is not deleted. A new one may be missing for a minute.
+
+        .. seealso::
+            - :external+boto3:py:meth:`MTurk.Client.list_hits`
+        """
+        pages = self.conn.get_paginator("list_hits").paginate(PaginationConfig={"PageSize": PAGE})
+        for page in pages:
+            yield from page["HITs"]
 
     def get_hit(self, hit_id: str) -> dict[str, Any]:
         """
