@@ -56,9 +56,17 @@ class MTurkHook(AwsBaseHook):
         .. seealso::
             - :external+boto3:py:meth:`MTurk.Client.get_account_balance`
         """
-        text = self.conn.get_account_balance()["AvailableBalance"]
-        dollars, _, cents = text.partition(".")
-        return int(dollars) * 100 + int((cents + "00")[:2])
+        return self.balance_cents()[0]
+
+    def balance_cents(self) -> tuple[int, int]:
+        """
+        Return what new HITs may use and what is held for those in the market, in cents.
+
+        .. seealso::
+            - :external+boto3:py:meth:`MTurk.Client.get_account_balance`
+        """
+        balance = self.conn.get_account_balance()
+        return _cents(balance["AvailableBalance"]), _cents(balance.get("OnHoldBalance", "0"))
 
     def create_hit_type(self, **properties: Any) -> str:
         """
@@ -132,14 +140,19 @@ class MTurkHook(AwsBaseHook):
         for page in paginator.paginate(HITTypeId=hit_type_id, PaginationConfig={"PageSize": PAGE}):
             yield from (hit["HITId"] for hit in page["HITs"])
 
-    def is_gone(self, hit_id: str) -> bool:
-        """Return whether the HIT was deleted, disposed, or never was."""
+    def find_hit(self, hit_id: str) -> dict[str, Any] | None:
+        """Return the HIT, or None where it was deleted, disposed, or never was."""
         try:
-            return bool(self.get_hit(hit_id)["HITStatus"] == "Disposed")
+            hit = self.get_hit(hit_id)
         except ClientError as error:
             if "does not exist" in turk_message(error):
-                return True
+                return None
             raise
+        return None if hit["HITStatus"] == "Disposed" else hit
+
+    def is_gone(self, hit_id: str) -> bool:
+        """Return whether the HIT was deleted, disposed, or never was."""
+        return self.find_hit(hit_id) is None
 
     def now(self) -> datetime:
         """
@@ -279,6 +292,11 @@ class MTurkHook(AwsBaseHook):
                 return "unreviewed"  # the service contradicts itself here (boto3 issue 2107)
             raise
         return "deleted"
+
+
+def _cents(amount: str) -> int:
+    dollars, _, cents = amount.partition(".")
+    return int(dollars) * 100 + int((cents + "00")[:2])
 
 
 def _already_processed(error: ClientError) -> bool:
