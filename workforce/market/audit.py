@@ -7,12 +7,16 @@ from typing import Any
 from sqlalchemy import ColumnElement, Connection, Select, and_, case, func, or_, select
 
 from workforce.market.accounts import is_funded
-from workforce.market.money import dollars
+from workforce.market.earnings_audit import (
+    MOST_REPORTED,
+    shown,
+    unbooked_bonuses,
+    wrong_bonuses,
+    wrong_earnings,
+)
 from workforce.market.records import ACCEPTED, APPROVED, REJECTED, SUBMITTED
 from workforce.store import Store
 from workforce.store.tables import accounts, assignments, hits, journal
-
-_MOST_REPORTED = 20
 
 
 def audit(store: Store, account: str) -> list[str]:
@@ -25,26 +29,28 @@ def audit(store: Store, account: str) -> list[str]:
         problems = _counters(connection, account)
         if is_funded(connection, account):
             problems += _balances(connection, account) + _payments(connection, account)
+            problems += unbooked_bonuses(connection, account)
+        problems += wrong_bonuses(connection, account) + wrong_earnings(connection, account)
     return problems
 
 
 def _balances(connection: Connection, account: str) -> list[str]:
     query = select(journal.c.kind, func.sum(journal.c.cents)).where(journal.c.account_id == account)
     sums = {kind: int(cents) for kind, cents in connection.execute(query.group_by(journal.c.kind))}
-    opening, hold, release, payment, fee = (
-        sums.get(kind, 0) for kind in ("opening", "hold", "release", "payment", "fee")
+    opening, hold, release, payment, fee, bonus, bonus_fee = (
+        sums.get(kind, 0) for kind in ("opening", "hold", "release", "payment", "fee", "bonus", "bonus_fee")
     )
     row = connection.execute(select(accounts).where(accounts.c.account_id == account)).one()
     seats = hits.c.pending + hits.c.submitted + case((hits.c.expired, 0), else_=_available())
     liability = func.coalesce(func.sum(seats * (hits.c.reward_cents + hits.c.fee_cents)), 0)
     owed = int(connection.execute(select(liability).where(hits.c.account_id == account)).scalar_one())
     checks = {
-        "available": (row.available_cents, opening - hold + release, "the journal"),
+        "available": (row.available_cents, opening - hold + release - bonus - bonus_fee, "the journal"),
         "held": (row.held_cents, hold - release - payment - fee, "the journal"),
         "held ": (row.held_cents, owed, "its HITs"),
     }
     return [
-        f"account {account}: {name.strip()} is {_shown(kept)}, but {source} gives {_shown(found)}"
+        f"account {account}: {name.strip()} is {shown(kept)}, but {source} gives {shown(found)}"
         for name, (kept, found, source) in checks.items()
         if kept != found
     ]
@@ -74,10 +80,10 @@ def _payments(connection: Connection, account: str) -> list[str]:
                 and_(assignments.c.status != APPROVED, or_(paid.c.times > 0, fees.c.times > 0)),
             )
         )
-        .limit(_MOST_REPORTED)
+        .limit(MOST_REPORTED)
     )
     return [
-        f"assignment {row[0]}: it is {row[1]}, with {row[3] or 0} payments ({_shown(int(row[2] or 0))}) "
+        f"assignment {row[0]}: it is {row[1]}, with {row[3] or 0} payments ({shown(int(row[2] or 0))}) "
         f"and {row[4] or 0} fees in the journal"
         for row in connection.execute(query)
     ]
@@ -111,7 +117,7 @@ def _counters(connection: Connection, account: str) -> list[str]:
         select(hits.c.hit_id, *columns)
         .outerjoin_from(hits, counted, counted.c.hit_seq == hits.c.seq)
         .where(hits.c.account_id == account, differs)
-        .limit(_MOST_REPORTED)
+        .limit(MOST_REPORTED)
     )
     problems = []
     for hit_id, *numbers in connection.execute(query):
@@ -143,7 +149,3 @@ def _by_status(account: str) -> Select[Any]:
 
 def _available() -> ColumnElement[int]:
     return hits.c.max_assignments - hits.c.pending - hits.c.submitted - hits.c.approved - hits.c.rejected
-
-
-def _shown(cents: int) -> str:
-    return f"-{dollars(-cents)}" if cents < 0 else dollars(cents)

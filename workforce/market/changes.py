@@ -15,13 +15,13 @@ from workforce.market.errors import (
     RequestError,
     insufficient_funds,
     invalid,
-    unknown,
     wrong_assignment_state,
     wrong_hit_state,
 )
 from workforce.market.hit import DISPOSED, REVIEWABLE, REVIEWING, Hit
 from workforce.market.money import MANY_ASSIGNMENTS
-from workforce.market.records import REJECTED, SUBMITTED, Assignment, find_hit, lock_assignment, save_hit
+from workforce.market.owned import own_assignment, own_hit
+from workforce.market.records import REJECTED, SUBMITTED, Assignment, save_hit
 from workforce.market.review import approve, reject
 from workforce.market.timers import Timers
 from workforce.market.tokens import Tokens
@@ -133,19 +133,11 @@ class Changes:
 
     def _own(self, unit: Unit, account: str, params: Mapping[str, Any]) -> Hit:
         is_funded(unit.connection, account)
-        hit_id = limits.object_id(params, "HITId")
-        hit = find_hit(unit.connection, hit_id, lock=True)
-        if hit is None or hit.account_id != account:
-            raise unknown("Hit", hit_id)
-        return hit
+        return own_hit(unit.connection, account, params, lock=True)
 
     def _own_assignment(self, unit: Unit, account: str, params: Mapping[str, Any]) -> tuple[Hit, Assignment]:
         is_funded(unit.connection, account)
-        assignment_id = limits.object_id(params, "AssignmentId")
-        found = lock_assignment(unit.connection, assignment_id)
-        if found is None or found[0].account_id != account:
-            raise unknown("Assignment", assignment_id)
-        return found
+        return own_assignment(unit.connection, account, params)
 
 
 def _not_submitted(assignment: Assignment) -> RequestError:

@@ -59,7 +59,7 @@ class _Properties:
             title=limits.text(params, "Title", 128),
             description=limits.text(params, "Description", 2000),
             keywords=limits.optional_text(params, "Keywords", 1000),
-            reward_cents=limits.reward(params),
+            reward_cents=limits.dollar_cents(params, "Reward"),
             duration_s=limits.whole(params, "AssignmentDurationInSeconds", limits.SHORTEST_S, limits.YEAR_S),
             auto_approval_s=limits.whole(
                 params, "AutoApprovalDelayInSeconds", 0, limits.MONTH_S, limits.MONTH_S

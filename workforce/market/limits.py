@@ -19,8 +19,9 @@ SHORTEST_S = 30
 MOST_ASSIGNMENTS = 1_000_000_000
 QUESTION_BYTES = 65_535
 PAGE_MOST = 100
+MESSAGE_CHARACTERS = 4096
 
-_FEEDBACK_FORBIDDEN = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f]")
+_FORBIDDEN = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f]")
 
 
 def whole(params: Mapping[str, Any], field: str, least: int, most: int, default: int | None = None) -> int:
@@ -59,14 +60,14 @@ def optional_text(params: Mapping[str, Any], field: str, most: int) -> str | Non
     return value
 
 
-def reward(params: Mapping[str, Any], field: str = "Reward") -> int:
-    """The reward in cents."""
+def dollar_cents(params: Mapping[str, Any], field: str, least_cents: int = 0) -> int:
+    """An amount of US dollars in cents."""
     value = params.get(field)
     cents = parse_dollars(value) if isinstance(value, str) else None
     if cents is None:
         raise invalid(field, 'must be US dollars as a string with at most two decimals, such as "0.05"')
-    if cents > MOST_CENTS:
-        raise invalid(field, f"must be at most {dollars(MOST_CENTS)}")
+    if not least_cents <= cents <= MOST_CENTS:
+        raise invalid(field, f"must be between {dollars(least_cents)} and {dollars(MOST_CENTS)}")
     return cents
 
 
@@ -75,10 +76,17 @@ def feedback(params: Mapping[str, Any], *, required: bool) -> str | None:
     value = optional_text(params, "RequesterFeedback", 1024)
     if value is None and required:
         raise invalid("RequesterFeedback", "is required")
-    if value is not None and _FEEDBACK_FORBIDDEN.search(value):
-        raise invalid(
-            "RequesterFeedback", "contains a control character (ASCII 0-8, 11, 12, 14-31); remove it"
-        )
+    if value is not None:
+        _check_characters(value, "RequesterFeedback")
+    return value
+
+
+def message(params: Mapping[str, Any], field: str, most: int = MESSAGE_CHARACTERS) -> str:
+    """A required text to a worker, in the same characters as feedback, with something to read in it."""
+    value = text(params, field, most)
+    if not value.strip():
+        raise invalid(field, "is required and must not be blank")
+    _check_characters(value, field)
     return value
 
 
@@ -111,6 +119,11 @@ def token(params: Mapping[str, Any]) -> str | None:
     if value == "":
         raise RequestError("UniqueRequestToken: must have 1 to 64 characters, got none")
     return value
+
+
+def _check_characters(value: str, field: str) -> None:
+    if _FORBIDDEN.search(value):
+        raise invalid(field, "contains a control character (ASCII 0-8, 11, 12, 14-31); remove it")
 
 
 def _encodable(value: str) -> bool:

@@ -10,16 +10,16 @@ from sqlalchemy import Connection, Select, and_, bindparam, or_, select
 from workforce.market import limits
 from workforce.market.accounts import is_funded
 from workforce.market.errors import invalid, unknown, wrong_assignment_state
-from workforce.market.hit import REVIEWABLE, REVIEWING, Hit
+from workforce.market.hit import REVIEWABLE, REVIEWING
 from workforce.market.money import dollars
+from workforce.market.owned import own_hit
 from workforce.market.paging import Cursor, Pages
-from workforce.market.records import APPROVED, REJECTED, SUBMITTED, Assignment, find_assignment, find_hit
+from workforce.market.records import HANDED_IN, Assignment, find_assignment
 from workforce.market.shapes import FULL_HIT, assignment_shape, hit_shape, hit_shapes
 from workforce.market.unit import Context
 from workforce.store.tables import accounts, assignments, hit_types, hits
 
 SANDBOX_CENTS = 1_000_000
-_VISIBLE = (SUBMITTED, APPROVED, REJECTED)
 
 _HIT_ID_OF = select(hits.c.hit_id).where(
     hits.c.seq == bindparam("seq"), hits.c.account_id == bindparam("account")
@@ -46,7 +46,7 @@ class Lists:
         """GetHIT; a deleted HIT is shown as Disposed."""
         with self._context.store.read() as connection:
             is_funded(connection, account)
-            hit = self._own(connection, account, params)
+            hit = own_hit(connection, account, params, lock=False)
             return {"HIT": hit_shape(connection, hit.seq)}
 
     def assignment(self, account: str, params: Mapping[str, Any], _now_ms: int) -> dict[str, Any]:
@@ -59,7 +59,7 @@ class Lists:
             hit_id = connection.execute(_HIT_ID_OF, key).scalar_one_or_none()
             if found is None or hit_id is None:
                 raise unknown("Assignment", assignment_id)
-            if found.status not in _VISIBLE:
+            if found.status not in HANDED_IN:
                 raise wrong_assignment_state("Reviewable,Approved,Rejected")
             return {
                 "Assignment": assignment_shape(hit_id, found),
@@ -77,7 +77,7 @@ class Lists:
         with self._context.store.read() as connection:
             is_funded(connection, account)
             rows = connection.execute(query, {"account": account}).all()
-        return self._page("HITs", hit_shapes(rows), (rows[-1].seq, 0) if rows else None, bound)
+        return self._pages.page("HITs", hit_shapes(rows), (rows[-1].seq, 0) if rows else None, bound)
 
     def reviewable(self, account: str, params: Mapping[str, Any], _now_ms: int) -> dict[str, Any]:
         """ListReviewableHITs: only their ids, as the service does it."""
@@ -98,24 +98,24 @@ class Lists:
                 self._check_type(connection, account, type_id)
             rows = connection.execute(query.limit(size)).all()
         found = [{"HITId": row.hit_id} for row in rows]
-        return self._page("HITs", found, (rows[-1].seq, 0) if rows else None, bound)
+        return self._pages.page("HITs", found, (rows[-1].seq, 0) if rows else None, bound)
 
     def assignments(self, account: str, params: Mapping[str, Any], _now_ms: int) -> dict[str, Any]:
         """ListAssignmentsForHIT: submitted work, the oldest submission first."""
         size = self._size(params)
-        statuses = sorted(set(params.get("AssignmentStatuses") or _VISIBLE))
-        if not set(statuses) <= set(_VISIBLE):
-            raise invalid("AssignmentStatuses", f"must be among {', '.join(_VISIBLE)}")
+        statuses = sorted(set(params.get("AssignmentStatuses") or HANDED_IN))
+        if not set(statuses) <= set(HANDED_IN):
+            raise invalid("AssignmentStatuses", f"must be among {', '.join(HANDED_IN)}")
         with self._context.store.read() as connection:
             is_funded(connection, account)
-            hit = self._own(connection, account, params)
+            hit = own_hit(connection, account, params, lock=False)
             bound = ("ListAssignmentsForHIT", account, hit.hit_id, *statuses)
             cursor = self._pages.cursor(params.get("NextToken"), *bound)
             query = _submitted(hit.seq, statuses, cursor).limit(size)
             found = [Assignment(*row) for row in connection.execute(query)]
         last = (found[-1].submitted_ms or 0, found[-1].seq) if found else None
         shapes = [assignment_shape(hit.hit_id, assignment) for assignment in found]
-        return self._page("Assignments", shapes, last, bound)
+        return self._pages.page("Assignments", shapes, last, bound)
 
     def balance(self, account: str, _params: Mapping[str, Any], _now_ms: int) -> dict[str, Any]:
         """GetAccountBalance: what may still be committed, and what is held for work in the market."""
@@ -128,26 +128,10 @@ class Lists:
     def _size(self, params: Mapping[str, Any]) -> int:
         return limits.page_size(params, self._context.settings.default_max_results)
 
-    def _own(self, connection: Connection, account: str, params: Mapping[str, Any]) -> Hit:
-        hit_id = limits.object_id(params, "HITId")
-        hit = find_hit(connection, hit_id, lock=False)
-        if hit is None or hit.account_id != account:
-            raise unknown("Hit", hit_id)
-        return hit
-
     def _check_type(self, connection: Connection, account: str, type_id: str) -> None:
         key = {"hit_type_id": type_id, "account": account}
         if connection.execute(_TYPE_EXISTS, key).first() is None:
             raise unknown("HITType", type_id)
-
-    def _page(
-        self, name: str, found: list[dict[str, Any]], last: Cursor | None, bound: tuple[str, ...]
-    ) -> dict[str, Any]:
-        """Every page with something on it has a token, also the last one: clients rely on it."""
-        page: dict[str, Any] = {"NumResults": len(found), name: found}
-        if last is not None:
-            page["NextToken"] = self._pages.token(last, *bound)
-        return page
 
 
 def _submitted(hit_seq: int, statuses: list[str], cursor: Cursor | None) -> Select[Any]:

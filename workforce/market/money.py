@@ -26,5 +26,13 @@ def dollars(cents: int) -> str:
 
 def fee_cents(reward_cents: int, max_assignments: int) -> int:
     """The market's fee on one assignment: 20 %, or 40 % from ten assignments on; half up, at least a cent."""
-    percent = FEE_PERCENT_MANY if max_assignments >= MANY_ASSIGNMENTS else FEE_PERCENT
-    return max(1, (reward_cents * percent + 50) // 100)
+    return _fee(reward_cents, FEE_PERCENT_MANY if max_assignments >= MANY_ASSIGNMENTS else FEE_PERCENT)
+
+
+def bonus_fee_cents(bonus_cents: int) -> int:
+    """The fee on a bonus: always 20 %, however many assignments the HIT has; half up, at least a cent."""
+    return _fee(bonus_cents, FEE_PERCENT)
+
+
+def _fee(cents: int, percent: int) -> int:
+    return max(1, (cents * percent + 50) // 100)

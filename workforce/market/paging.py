@@ -7,6 +7,7 @@ import binascii
 import hashlib
 import hmac
 import struct
+from typing import Any
 
 from workforce.market.errors import RequestError
 
@@ -40,6 +41,15 @@ class Pages:
             raise _wrong()
         first, second = _CURSOR.unpack(body)
         return first, second
+
+    def page(
+        self, name: str, found: list[dict[str, Any]], last: Cursor | None, bound_to: tuple[str, ...]
+    ) -> dict[str, Any]:
+        """A page of results; each with something on it has a token, also the last one: clients rely on it."""
+        page: dict[str, Any] = {"NumResults": len(found), name: found}
+        if last is not None:
+            page["NextToken"] = self.token(last, *bound_to)
+        return page
 
     def _seal(self, body: bytes, bound_to: tuple[str, ...]) -> bytes:
         message = b"\x00".join([body, *(part.encode() for part in bound_to)])

@@ -16,6 +16,7 @@ from workforce.store.tables import assignments, hit_types, hits
 
 ACCEPTED, SUBMITTED, APPROVED, REJECTED = "Accepted", "Submitted", "Approved", "Rejected"
 RETURNED, ABANDONED = "Returned", "Abandoned"
+HANDED_IN = (SUBMITTED, APPROVED, REJECTED)  # what a requester can see
 
 _ID = re.compile("[A-Z0-9]{1,64}")
 # in the order of the fields of `Hit`

@@ -8,6 +8,7 @@ from typing import Any
 from sqlalchemy.exc import OperationalError, TimeoutError
 
 from workforce.market.accounts import AccountService
+from workforce.market.bonuses import Bonuses
 from workforce.market.changes import Changes
 from workforce.market.creation import Creation
 from workforce.market.errors import NotImplementedYet, ServiceFault
@@ -29,6 +30,7 @@ class RequesterService:
         tokens = Tokens(context)
         creation, lists = Creation(context, tokens), Lists(context)
         changes = Changes(context, tokens, timers)
+        bonuses = Bonuses(context, tokens)
         self._operations: dict[str, _Operation] = {
             "CreateHITType": creation.hit_type,
             "CreateHIT": creation.hit,
@@ -45,6 +47,8 @@ class RequesterService:
             "UpdateExpirationForHIT": changes.update_expiration,
             "UpdateHITReviewStatus": changes.review_status,
             "DeleteHIT": changes.delete,
+            "SendBonus": bonuses.send,
+            "ListBonusPayments": bonuses.payments,
         }
 
     @property

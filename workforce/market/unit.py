@@ -83,6 +83,14 @@ class Unit:
         self._enter(hit, "fee", hit.fee_cents, at_ms, assignment_seq)
         self.held[hit.account_id] -= hit.seat_cents
 
+    def give(self, hit: Hit, assignment_seq: int, bonus_cents: int, fee_cents: int) -> None:
+        """Pay a bonus and its fee out of what is available: nothing was held for it."""
+        if not hit.funded:
+            return
+        self._enter(hit, "bonus", bonus_cents, self.now_ms, assignment_seq)
+        self._enter(hit, "bonus_fee", fee_cents, self.now_ms, assignment_seq)
+        self.available[hit.account_id] -= bonus_cents + fee_cents
+
     def book(self) -> None:
         """Write the collected changes; raises RequestError (InsufficientFunds) if an account lacks money."""
         for worker_id, change in sorted(self.workers.items()):

@@ -46,7 +46,7 @@ journal = Table(
     Column("seq", _SERIAL, primary_key=True, autoincrement=True),
     Column("account_id", ForeignKey("accounts.account_id"), nullable=False),
     Column("at_ms", BigInteger, nullable=False),
-    Column("kind", String(16), nullable=False),  # opening, hold, release, payment, fee
+    Column("kind", String(16), nullable=False),  # opening, hold, release, payment, fee, bonus, bonus_fee
     Column("cents", BigInteger, nullable=False),
     Column("hit_seq", BigInteger),
     Column("assignment_seq", BigInteger),
@@ -163,6 +163,25 @@ assignments = Table(
     Index("assignments_submitted", "hit_seq", "submitted_ms", "seq"),
     Index("assignments_of_worker", "worker_id", "status", "seq"),
     Index("assignments_due", "due_ms"),
+)
+
+bonuses = Table(
+    "bonuses",
+    metadata,
+    Column("seq", _SERIAL, primary_key=True, autoincrement=True),
+    Column("account_id", ForeignKey("accounts.account_id"), nullable=False),
+    Column("hit_seq", ForeignKey("hits.seq"), nullable=False),
+    Column("assignment_seq", ForeignKey("assignments.seq"), nullable=False),
+    Column("worker_id", ForeignKey("workers.worker_id"), nullable=False),
+    Column("cents", BigInteger, nullable=False),
+    Column("fee_cents", BigInteger, nullable=False),
+    Column("reason", Text, nullable=False),
+    Column("token", String(160)),  # the UniqueRequestToken; kept for good, unlike the one in `tokens`
+    Column("at_ms", BigInteger, nullable=False),
+    CheckConstraint("cents > 0 and fee_cents > 0", name="bonuses_cents"),
+    Index("bonuses_of_assignment", "assignment_seq", "seq"),
+    Index("bonuses_of_hit", "hit_seq", "seq"),
+    Index("bonuses_of_worker", "worker_id", "seq"),
 )
 
 tokens = Table(

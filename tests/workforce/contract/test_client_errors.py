@@ -78,7 +78,6 @@ def test_ten_assignments_cannot_be_reached_from_below(served: Served) -> None:
 NOT_YET: list[tuple[str, dict[str, Any]]] = [
     ("list_worker_blocks", {}),
     ("list_qualification_types", {"MustBeRequestable": False}),
-    ("send_bonus", {"WorkerId": "A1", "BonusAmount": "1.00", "AssignmentId": "X", "Reason": "r"}),
     ("notify_workers", {"Subject": "s", "MessageText": "m", "WorkerIds": ["A1"]}),
 ]
 

@@ -84,6 +84,30 @@ def test_an_assignment_is_paid_once(desk: Any) -> None:
     assert desk.balance() == ("9999.94", "0.00")
 
 
+def test_a_token_used_by_several_at_once_gives_one_bonus(desk: Any) -> None:
+    first, second = desk.submit("AWA", desk.hit(1)), desk.submit("AWA", desk.hit(1))
+    common = {"WorkerId": "AWA", "BonusAmount": "1.00", "Reason": "r", "UniqueRequestToken": "t"}
+    results = at_once(
+        *(partial(desk.call, "SendBonus", AssignmentId=each, **common) for each in (first, second) * 3)
+    )
+    assert sum(result == {} for result in results) == 1
+    errors = {str(result) for result in results if isinstance(result, RequestError)}
+    assert len(errors) == 1
+    assert "has already been processed" in errors.pop()
+    assert desk.market.workers.earnings("AWA").paid_cents == 100
+    assert desk.balance() == ("9998.68", "0.12")
+
+
+def test_the_last_money_is_given_away_once(make_desk: Any) -> None:
+    desk = make_desk(opening_cents=18)
+    assignment = desk.submit("AWA", desk.hit(1))
+    params = {"AssignmentId": assignment, "WorkerId": "AWA", "BonusAmount": "0.05", "Reason": "r"}
+    results = at_once(*[lambda: desk.call("SendBonus", **params)] * 5)
+    assert sum(result == {} for result in results) == 2
+    assert desk.balance() == ("0.00", "0.06")
+    assert desk.market.audit(desk.account) == []
+
+
 def test_the_last_money_is_spent_once(make_desk: Any) -> None:
     desk = make_desk(opening_cents=12)
     hit_type = desk.hit_type()

@@ -28,6 +28,10 @@ HTML = (
 USED = ("Accepted", "Submitted", "Approved", "Rejected")
 
 
+def bonus_fee(cents: int) -> int:
+    return max(1, round(cents * 0.2))
+
+
 @dataclass
 class OracleWork:
     id: str
@@ -35,6 +39,7 @@ class OracleWork:
     deadline: datetime
     state: str = "Accepted"
     approve_at: datetime | None = None
+    bonuses: list[int] = field(default_factory=list)
 
     def pass_time(self, now: datetime) -> None:
         if self.state == "Accepted" and now >= self.deadline:
@@ -86,6 +91,7 @@ class MarketMachine(RuleBasedStateMachine):
         for worker in WORKERS:
             self.market.workers.ensure_worker(worker)
         self.hits: list[OracleHit] = []
+        self.tokens: set[str] = set()  # all younger than a day: the clock moves by minutes
 
     def teardown(self) -> None:
         self.store.close()
@@ -97,7 +103,12 @@ class MarketMachine(RuleBasedStateMachine):
     @property
     def funds(self) -> int:
         paid = sum(hit.cost * hit.count("Approved") for hit in self.hits)
-        return OPENING - paid - sum(hit.held(self.now) for hit in self.hits)
+        given = sum(cents + bonus_fee(cents) for _, work in self.everything for cents in work.bonuses)
+        return OPENING - paid - given - sum(hit.held(self.now) for hit in self.hits)
+
+    @property
+    def everything(self) -> list[tuple[OracleHit, OracleWork]]:
+        return [(hit, work) for hit in self.hits for work in hit.work]
 
     def call(self, operation: str, **params: Any) -> dict[str, Any]:
         return self.market.requester.call(operation, ACCOUNT, params)
@@ -110,8 +121,7 @@ class MarketMachine(RuleBasedStateMachine):
         return None
 
     def work(self, index: int) -> tuple[OracleHit, OracleWork] | None:
-        everything = [(hit, work) for hit in self.hits for work in hit.work]
-        return everything[index % len(everything)] if everything else None
+        return self.everything[index % len(self.everything)] if self.everything else None
 
     def hit(self, index: int) -> OracleHit:
         return self.hits[index % len(self.hits)]
@@ -184,6 +194,28 @@ class MarketMachine(RuleBasedStateMachine):
         self.attempt(allowed, lambda: self.call(operation, AssignmentId=work.id, **more))
         if allowed:
             work.state = "Rejected" if verdict == "reject" else "Approved"
+
+    @rule(
+        index=st.integers(0, 40),
+        cents=st.sampled_from([1, 7, 13, 60]),
+        token=st.sampled_from(["t1", "t2", None]),
+        to=st.sampled_from([*WORKERS, None, None, None, None]),
+    )
+    def bonus(self, index: int, cents: int, token: str | None, to: str | None) -> None:
+        found = self.work(index)
+        if found is None:
+            return
+        work = found[1]
+        allowed = work.state in ("Submitted", "Approved", "Rejected") and to in (None, work.worker)
+        allowed = allowed and cents + bonus_fee(cents) <= self.funds and token not in self.tokens
+        more = {"WorkerId": to or work.worker, "BonusAmount": f"0.{cents:02}", "Reason": "thanks"}
+        more |= {"UniqueRequestToken": token} if token else {}
+        self.attempt(allowed, lambda: self.call("SendBonus", AssignmentId=work.id, **more))
+        if allowed:
+            work.bonuses.append(cents)
+            self.tokens |= {token} if token else set()
+        listed = self.call("ListBonusPayments", AssignmentId=work.id, MaxResults=100)["BonusPayments"]
+        assert [payment["BonusAmount"] for payment in listed] == [f"0.{given:02}" for given in work.bonuses]
 
     @precondition(lambda self: self.hits)
     @rule(index=st.integers(0, 9), seats=st.integers(1, 3))
@@ -263,7 +295,8 @@ class MarketMachine(RuleBasedStateMachine):
         for worker in WORKERS:
             mine = [(hit, work) for hit in self.hits for work in hit.work if work.worker == worker]
             earned = self.market.workers.earnings(worker)
-            assert earned.paid_cents == sum(hit.reward for hit, work in mine if work.state == "Approved")
+            rewards = sum(hit.reward for hit, work in mine if work.state == "Approved")
+            assert earned.paid_cents == rewards + sum(sum(work.bonuses) for _, work in mine)
             assert earned.pending_cents == sum(hit.reward for hit, work in mine if work.state == "Submitted")
             held = {view.assignment_id for view in self.market.workers.held(worker)}
             assert held == {work.id for _, work in mine if work.state == "Accepted"}

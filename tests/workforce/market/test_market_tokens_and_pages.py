@@ -208,8 +208,8 @@ def test_a_token_fits_only_the_list_it_came_from(desk: Any) -> None:
 
 def test_what_is_not_there_yet_says_so(memory_desk: Any, html_question: str) -> None:
     hit_type = memory_desk.hit_type()
-    with pytest.raises(NotImplementedYet, match="SendBonus is not implemented yet"):
-        memory_desk.call("SendBonus")
+    with pytest.raises(NotImplementedYet, match="ListWorkerBlocks is not implemented yet"):
+        memory_desk.call("ListWorkerBlocks")
     params = {"HITTypeId": hit_type, "LifetimeInSeconds": 60}
     with pytest.raises(NotImplementedYet, match="HITLayoutId"):
         memory_desk.call("CreateHITWithHITType", HITLayoutId="3LAYOUT", **params)
