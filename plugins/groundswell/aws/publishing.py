@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -56,12 +56,15 @@ def hit_type_properties(run: LabelingRun) -> dict[str, Any]:
     }
 
 
-def publish_shard(run: LabelingRun, shard: int) -> Published:
+def publish_shard(run: LabelingRun, shard: int, *, look_up: bool = False) -> Published:
     """
     Create the HITs that the items of a shard lack.
 
     Protocol: token from (batch, run, item, "publish"), intent, call, outcome. A retry repeats the calls whose
     outcome is not recorded; the workforce answers them with the HIT that exists.
+
+    :param look_up: ask the workforce for the run's HITs first. A ledger that was restored from a backup may
+        have lost the intents that tell how old a token is.
     """
     items = read_shard(run.ledger, shard)
     state = run.ledger.fold("intents", "hits")
@@ -70,7 +73,7 @@ def publish_shard(run: LabelingRun, shard: int) -> Published:
     if missing:
         refuse_if_stopped(run)
         questions = {item: question(run, item, values) for item, values in missing.items()}
-        found = _recover(run, state, missing)
+        found = _recover(run, missing if look_up else _stale(run, state, missing))
         intents = _intend(run, state, missing)
         _create(run, hit_type, questions, intents, found)
     return Published(hit_type=hit_type, hits=len(items), added=len(missing))
@@ -102,14 +105,16 @@ def _token(run: LabelingRun, item: str) -> str:
     return request_token(run.batch.name, run.run_id, item, "publish", 0)
 
 
-def _recover(run: LabelingRun, state: RunState, missing: Mapping[str, Any]) -> dict[str, str]:
-    """Return item -> HIT id of HITs whose token may have been forgotten by the service."""
+def _stale(run: LabelingRun, state: RunState, missing: Iterable[str]) -> list[str]:
+    """Return the items whose token the service may have forgotten."""
     oldest = (datetime.now(UTC) - TOKEN_LIFE).isoformat(timespec="seconds")
-    stale = [item for item in missing if state.intents.get(_token(run, item), "9999") < oldest]
-    if not stale:
-        return {}
-    existing = run.mturk.hits_by_annotation()
-    marks = {item: annotation(run.batch.name, run.run_id, item) for item in stale}
+    return [item for item in missing if state.intents.get(_token(run, item), "9999") < oldest]
+
+
+def _recover(run: LabelingRun, items: Iterable[str]) -> dict[str, str]:
+    """Return item -> HIT id of those that have a HIT at the workforce."""
+    marks = {item: annotation(run.batch.name, run.run_id, item) for item in items}
+    existing = run.mturk.hits_by_annotation() if marks else {}
     return {item: existing[mark] for item, mark in marks.items() if mark in existing}
 
 

@@ -13,6 +13,7 @@ from airflow.providers.amazon.aws.utils.mixins import aws_template_fields
 from airflow.sdk import conf
 from airflow.sdk.exceptions import AirflowException
 
+from groundswell.aws.catching_up import catch_up
 from groundswell.aws.clearing import clear_hits
 from groundswell.aws.collecting import Wave
 from groundswell.aws.exceptions import failed
@@ -66,7 +67,7 @@ class MTurkPublishHitsOperator(_BatchOperator):
     def execute(self, context: Context) -> dict[str, Any]:
         """Publish; return ``{"hit_type", "hits", "added"}``."""
         with self._open() as run:
-            published = publish_shard(run, int(self.shard))
+            published = publish_shard(run, int(self.shard), look_up=_tried_before(context))
         self.log.info("shard %s: %d HITs, %d of them new", self.shard, published.hits, published.added)
         return asdict(published)
 
@@ -100,6 +101,8 @@ class MTurkCollectAndExtendOperator(_BatchOperator):
     def execute(self, context: Context) -> dict[str, Any]:
         """Take waves; return the run's progress once nothing is open."""
         with self._open() as run:
+            if _tried_before(context):
+                catch_up(Wave(run, run.ledger.fold()))
             while True:
                 wave = self._take_what_is_there(run)
                 progress = self._report(run, wave)
@@ -149,6 +152,12 @@ class MTurkCollectAndExtendOperator(_BatchOperator):
         if self.deferrable:
             self.defer(trigger=trigger, method_name="execute_complete", timeout=polling.timeout)
         trigger.wait_here()
+
+
+def _tried_before(context: Context) -> bool:
+    """Return whether the task is retried or was cleared."""
+    task_instance = context.get("ti")
+    return task_instance is not None and int(task_instance.try_number) > 1
 
 
 def _hit_type(wave: Wave) -> str:
