@@ -103,18 +103,22 @@ class MTurkCollectAndExtendOperator(_BatchOperator):
         with self._open() as run:
             if _tried_before(context):
                 catch_up(Wave(run, run.ledger.fold()))
-            while True:
-                wave = self._take_what_is_there(run)
-                progress = self._report(run, wave)
-                if progress.open == 0:
-                    return asdict(progress)
-                self._wait(run, wave, progress.open)
+            return self._take_waves(run)
 
     def execute_complete(self, context: Context, event: dict[str, Any] | None = None) -> dict[str, Any]:
         """Take the next wave."""
         if event is None or event.get("status") != "success":
             raise failed(event or {})
-        return self.execute(context)
+        with self._open() as run:
+            return self._take_waves(run)
+
+    def _take_waves(self, run: LabelingRun) -> dict[str, Any]:
+        while True:
+            wave = self._take_what_is_there(run)
+            progress = self._report(run, wave)
+            if progress.open == 0:
+                return asdict(progress)
+            self._wait(run, wave, progress.open)
 
     def _take_what_is_there(self, run: LabelingRun) -> Wave:
         """Take waves until one brings nothing new."""
