@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import logging
+from collections.abc import Iterable
+from typing import Any
 
 from groundswell.aws.collecting import Wave
-from groundswell.aws.runs import LabelingRun
-from groundswell.ledger import RunState
+from groundswell.aws.runs import LabelingRun, now_text
+from groundswell.ledger import RunState, request_token
 from groundswell.ledger.claims import release
 from groundswell.ledger.shards import read_items
 
@@ -41,31 +43,66 @@ def clear_hits(run: LabelingRun) -> dict[str, int]:
 
 
 def _delete_chunk(wave: Wave, items: list[str]) -> None:
-    deleted: list[dict[str, str]] = []
+    for item in items:
+        if _may_owe(wave.state, item):
+            # Deleting cannot be undone: what the HIT got is recorded and paid first
+            wave.take_late(item)
+    _intend(wave, "delete", items)
+    held = _delete(wave, items)
+    if held:
+        _expire(wave, held)
+        held = _delete(wave, held)
+    for item in held:
+        log.warning(
+            "HIT %s of item %r stays for now: a worker holds it, or an answer waits",
+            wave.state.hits[item]["hit"],
+            item,
+        )
+
+
+def _intend(wave: Wave, purpose: str, items: Iterable[str]) -> None:
+    """Record what is about to be done to the HITs of items, unless an earlier attempt has."""
+    run, now = wave.run, now_text()
+    tokens = {item: request_token(run.batch.name, run.run_id, item, purpose, 0) for item in items}
+    rows = [
+        {"token": token, "purpose": purpose, "item": item, "at": now}
+        for item, token in tokens.items()
+        if token not in wave.state.intents
+    ]
+    wave.add("intents", rows)
+
+
+def _expire(wave: Wave, items: list[str]) -> None:
+    """Take HITs off the market; a worker who holds one may still hand it in."""
+    _intend(wave, "expire", items)
+    now, rows = now_text(), []
     try:
         for item in items:
-            if _delete(wave, item):
-                deleted.append({"item": item, "hit": wave.state.hits[item]["hit"]})
+            hit = wave.state.hits[item]["hit"]
+            wave.run.mturk.expire(hit)
+            rows.append({"item": item, "hit": hit, "at": now})
+    finally:
+        wave.add("expirations", rows)
+
+
+def _delete(wave: Wave, items: list[str]) -> list[str]:
+    """Delete the HITs of items as far as the workforce allows; return the items whose HIT stays."""
+    deleted: list[dict[str, Any]] = []
+    left: list[str] = []
+    try:
+        for item in items:
+            hit = wave.state.hits[item]["hit"]
+            result = wave.run.mturk.delete_hit(hit)
+            if result == "unreviewed":
+                wave.take_late(item)
+                result = wave.run.mturk.delete_hit(hit)
+            if result in {"held", "unreviewed"}:
+                left.append(item)
+            else:
+                deleted.append({"item": item, "hit": hit, "at": now_text()})
     finally:
         wave.add("deletions", deleted)
-
-
-def _delete(wave: Wave, item: str) -> bool:
-    hit, mturk = wave.state.hits[item]["hit"], wave.run.mturk
-    if _may_owe(wave.state, item):
-        # Deleting cannot be undone: what the HIT got is recorded and paid first
-        wave.take_late(item)
-    result = mturk.delete_hit(hit)
-    if result == "held":
-        mturk.expire(hit)
-        result = mturk.delete_hit(hit)
-    if result == "unreviewed":
-        wave.take_late(item)
-        result = mturk.delete_hit(hit)
-    if result in {"held", "unreviewed"}:
-        log.warning("HIT %s of item %r stays for now: %s", hit, item, result)
-        return False
-    return True
+    return left
 
 
 def _may_owe(state: RunState, item: str) -> bool:

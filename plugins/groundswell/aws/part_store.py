@@ -98,6 +98,15 @@ class S3PartStore:
             entry["Key"].removeprefix(self.prefix) for page in pages for entry in page.get("Contents", ())
         ]
 
+    @_explained
+    def folders(self, prefix: str) -> list[str]:
+        """List the common prefixes; see :class:`groundswell.ledger.PartStore`."""
+        pages = self._client.get_paginator("list_objects_v2").paginate(
+            Bucket=self.bucket, Prefix=self.prefix + prefix, Delimiter="/"
+        )
+        found = [entry["Prefix"] for page in pages for entry in page.get("CommonPrefixes", ())]
+        return [each.removeprefix(self.prefix + prefix).rstrip("/") for each in found]
+
     def uri(self, key: str) -> str:
         """Return ``s3://bucket/…``; see :class:`groundswell.ledger.PartStore`."""
         return f"s3://{self.bucket}/{self.prefix}{key}"

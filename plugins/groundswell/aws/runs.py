@@ -19,7 +19,9 @@ from groundswell.aws.exceptions import clear_errors
 from groundswell.aws.hooks.mturk import MTurkHook
 from groundswell.aws.part_store import S3PartStore
 from groundswell.batches.model import Batch
+from groundswell.batches.options import folder_of
 from groundswell.ledger import FolderStore, Ledger, PartStore, run_key
+from groundswell.ledger.claims import run_ids
 
 #: Time for the collecting task to take the last answers, retries included.
 CLAIM_MARGIN = timedelta(days=1)
@@ -90,7 +92,7 @@ class LabelingRun:
         return f"{self.batch.name[:33].rstrip('-')}-{self.key}"
 
     def sibling(self, run_id: str) -> LabelingRun:
-        """Return another run of the batch that talks through this one's hooks: a client costs half a second."""
+        """Return another run of the batch, on the same hooks: a client costs half a second."""
         other = LabelingRun(self.batch_path, run_id)
         other.__dict__.update({name: getattr(self, name) for name in ("live", "mturk", "s3", "store")})
         return other
@@ -133,8 +135,22 @@ def _require_connections(batch: Batch, *services: str) -> None:
 
 
 def part_store(uri: str, s3: S3Hook) -> PartStore:
-    """Return the store at ``s3://…`` or at a local folder."""
-    return S3PartStore(uri, s3) if uri.startswith("s3://") else FolderStore(Path(uri.removeprefix("file://")))
+    """Return the store at ``s3://…`` or at a local folder, ``file:///…``."""
+    return S3PartStore(uri, s3) if uri.startswith("s3://") else FolderStore(folder_of(uri))
+
+
+def all_runs(store: PartStore, batch: str) -> list[str]:
+    """Return the ids of the runs of a batch that have a ledger, in lexical order."""
+    claiming = run_ids(store, batch)
+    # A run id with a slash is a folder in a folder: only the claims tell where it ends
+    above = {run.partition("/")[0] for run in claiming if "/" in run}
+    return sorted(claiming | (set(store.folders(f"{batch}/")) - above))
+
+
+def all_ledgers(store: PartStore) -> list[tuple[str, str]]:
+    """Return batch name and run id of every ledger in a store."""
+    batches = [name for name in store.folders("") if not name.startswith("_")]
+    return [(batch, run_id) for batch in batches for run_id in all_runs(store, batch)]
 
 
 def put_text(store: PartStore, key: str, body: str) -> str:

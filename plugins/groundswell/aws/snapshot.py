@@ -11,8 +11,10 @@ import hashlib
 import tempfile
 from pathlib import Path
 
+import yaml
+
 from groundswell.batches.model import Batch
-from groundswell.batches.sections import Redundancy
+from groundswell.batches.sections import Connections, Redundancy
 from groundswell.errors import BatchError
 from groundswell.ledger import Ledger
 from groundswell.ledger.ledger import decode, encode
@@ -40,6 +42,15 @@ def kept(ledger: Ledger, live: Batch) -> Batch | None:
     )
     batch._file = live.file
     return with_live_options(batch, live)
+
+
+def connection_of(ledger: Ledger) -> str | None:
+    """Return the workforce's connection that a run began with, or None where it kept no batch file."""
+    body = ledger.store.get(_key(ledger))
+    if body is None:
+        return None
+    [row] = decode(body, _key(ledger))
+    return str((yaml.safe_load(row["yaml"]).get("connections") or {}).get("mturk", Connections().mturk))
 
 
 def with_live_options(batch: Batch, live: Batch) -> Batch:

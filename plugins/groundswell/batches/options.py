@@ -8,12 +8,15 @@ from datetime import timedelta
 from decimal import Decimal
 from pathlib import Path
 from typing import Annotated, TypeVar
+from urllib.parse import urlsplit
+from urllib.request import url2pathname
 
 from pydantic import AfterValidator, BeforeValidator, ValidationInfo
 
 from groundswell.batches.units import parse_duration, parse_money
 
 _S3_URI = re.compile(r"s3://[a-z0-9][a-z0-9.-]{1,61}[a-z0-9](?:/[^\x00-\x1f\x7f]*)?")
+_STATE_ADVICE = "write s3://bucket/prefix, file:///absolute/path, or a path relative to the batch file"
 _T = TypeVar("_T")
 
 
@@ -43,6 +46,26 @@ def _location(value: object, info: ValidationInfo) -> object:
     if isinstance(value, str) and value.startswith("s3://"):
         return _s3_uri(value)
     return str(_local(value, info))
+
+
+def folder_of(uri: str) -> Path:
+    """Return the folder that ``file:///…`` names, with what is escaped in it."""
+    return Path(url2pathname(urlsplit(uri).path))
+
+
+def _state(value: object, info: ValidationInfo) -> object:
+    if not isinstance(value, str) or not value:
+        raise ValueError(f"{value!r} is neither s3://bucket/prefix nor a folder; {_STATE_ADVICE}")
+    if value.startswith("s3://"):
+        return _s3_uri(value)
+    if value.startswith("file://"):
+        parts = urlsplit(value)
+        if parts.netloc or parts.query or parts.fragment or not parts.path.startswith("/"):
+            raise ValueError(f"{value!r} does not name a folder of this machine; write file:///absolute/path")
+        value = str(folder_of(value))
+    if "://" in value or "\x00" in value:
+        raise ValueError(f"{value!r} is neither s3://bucket/prefix nor a folder; {_STATE_ADVICE}")
+    return Path(_base(info), value).resolve().as_uri()
 
 
 def _s3_uri(value: str) -> str:
@@ -114,6 +137,8 @@ LocalPath = Annotated[Path, BeforeValidator(_local)]
 """A path on disk, made absolute from the folder of the batch file."""
 Location = Annotated[str, BeforeValidator(_location)]
 """An absolute path on disk, or an S3 URI."""
+StateUri = Annotated[str, BeforeValidator(_state)]
+"""An S3 URI, or ``file:///…`` of a folder; a path is made absolute from the folder of the batch file."""
 S3Uri = Annotated[str, AfterValidator(_s3_uri)]
 """``s3://bucket`` or ``s3://bucket/prefix``, without a slash at the end."""
 ObjectKey = Annotated[str, AfterValidator(_key)]

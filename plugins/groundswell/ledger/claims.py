@@ -57,6 +57,17 @@ def held_by(store: PartStore, batch: str, run_id: str) -> dict[str, str]:
     return _fold(store, batch).get(run_id, {})
 
 
+def run_ids(store: PartStore, batch: str) -> set[str]:
+    """Return the ids of the runs that ever claimed items of the batch."""
+    prefix = _prefix(batch)
+    return {key.removeprefix(prefix).rpartition("/")[0] for key in store.keys(prefix)}
+
+
+def all_held(store: PartStore, batch: str) -> dict[str, dict[str, str]]:
+    """Return run id -> item -> until of every run that ever claimed items of the batch, lapsed ones too."""
+    return _fold(store, batch)
+
+
 def taken_by_others(store: PartStore, batch: str, run_id: str, *, now: str) -> set[str]:
     """Return the items that other runs of the batch are asking about at a time (ISO 8601, UTC)."""
     return {

@@ -41,3 +41,17 @@ def annotation(batch: str, run_id: str, item: str) -> str:
     if len(text) > ANNOTATION_LIMIT:
         raise LedgerError(f"batch name {batch!r} is too long for a HIT's annotation; shorten it")
     return text
+
+
+def marked_item(text: str, batch: str, run_id: str) -> str | None:
+    """Return what a HIT's annotation says of its item, or None where it is not of this run.
+
+    For a long item id it is ``sha256 …``, since the id itself is not there.
+    """
+    try:
+        mark = json.loads(text)
+    except ValueError:
+        return None  # somebody else's
+    if not isinstance(mark, dict) or (mark.get("batch"), mark.get("run")) != (batch, run_key(run_id)):
+        return None
+    return str(mark["item"]) if "item" in mark else f"sha256 {mark.get('item_sha256')}"

@@ -1,0 +1,138 @@
+"""The account's money against what the ledgers say was paid from it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from typing import Any
+
+from groundswell.aws.runs import LabelingRun, all_ledgers
+from groundswell.aws.snapshot import connection_of
+from groundswell.batches.units import dollars
+from groundswell.ledger import Ledger, RunState
+from groundswell.ledger.comparing import Difference
+
+#: A payment's time may be this far from the time at which the balance was read: clocks of two machines.
+SLACK = timedelta(minutes=2)
+#: What a sandbox shows as its balance, whatever is paid.
+SANDBOX_CENTS = 1_000_000
+_READERS = 8
+
+
+@dataclass
+class Funds:
+    """What comparing the money found: at most one difference, and notes."""
+
+    difference: Difference | None = None
+    notes: list[str] = field(default_factory=list)
+
+
+@dataclass(frozen=True)
+class Span:
+    """An amount in cents that is known within bounds only."""
+
+    low: int = 0
+    high: int = 0
+
+    def __add__(self, other: Span) -> Span:
+        return Span(self.low + other.low, self.high + other.high)
+
+    def __str__(self) -> str:
+        low = dollars(self.low)
+        return low if self.low == self.high else f"{low} to {dollars(self.high)}"
+
+
+def compare_funds(run: LabelingRun, state: RunState, *, unrecorded_cents: int, holds: bool) -> Funds:
+    """
+    Compare how far the account's money has fallen since the plan with what the ledgers say was paid.
+
+    Money is what may be used and what is held for HITs together: holding and releasing do not change it.
+
+    :param unrecorded_cents: what the run has paid, as the workforce says, and not recorded yet.
+    :param holds: whether the workforce has to hold money for seats of the run that are open.
+    """
+    plan = state.plan or {}
+    if "funds_cents" not in plan:
+        return Funds(notes=["funds are not compared: the run has no plan that says what the account had"])
+    others = spent_by_others(run, plan["at"])
+    available, held = run.mturk.balance_cents()
+    if holds and not held:
+        return Funds(
+            notes=["funds are not compared: the workforce does not say what it holds for open seats"]
+        )
+    # Read again: others may have paid between reading their ledgers and reading the balance
+    others = Span(others.low, max(others.high, spent_by_others(run, plan["at"]).high))
+    fell = int(plan["funds_cents"]) - available - held
+    own = Span(state.spent_cents + unrecorded_cents, state.spent_cents + unrecorded_cents)
+    expected = own + others
+    if expected.low <= fell <= expected.high:
+        return Funds(notes=_vague(expected, others))
+    text = (
+        f"funds fell by {dollars(fell)}, while the ledgers have {own} by this run and {others} by other runs"
+    )
+    if getattr(run.batch.spend, "shared_account", False):
+        return Funds(notes=[f"{text}; spend.shared_account is true, so this is no difference"])
+    if fell == 0 and available == SANDBOX_CENTS:
+        return Funds(notes=[f"funds are not compared: a sandbox, whose balance stays {dollars(available)}"])
+    return Funds(
+        Difference(
+            what="funds",
+            where=f"account of {run.live.connections.mturk}, since {plan['at']}",
+            ledger=f"{own} by this run, {others} by other runs",
+            workforce=f"fell by {dollars(fell)}",
+            fix="see the other rows first; where something else pays from the account, or money was added, "
+            "set spend.shared_account: true, then clear this task",
+        )
+    )
+
+
+def _vague(expected: Span, others: Span) -> list[str]:
+    if expected.low == expected.high:
+        return []
+    return [
+        f"funds agree as far as can be known: other runs of the store are under way, or have payments whose "
+        f"time is not recorded, and paid {others}"
+    ]
+
+
+def spent_by_others(run: LabelingRun, since: str) -> Span:
+    """Return what the other runs of the store have paid since a time (ISO 8601, UTC)."""
+    others = [each for each in all_ledgers(run.store) if each != (run.live.name, run.run_id)]
+    with ThreadPoolExecutor(_READERS) as readers:
+        spans = readers.map(lambda each: _spent(Ledger(run.store, *each), run, since), others)
+        return sum(spans, Span())
+
+
+def _spent(ledger: Ledger, run: LabelingRun, since: str) -> Span:
+    begin = datetime.fromisoformat(since)
+    early, late = ((begin + shift).isoformat(timespec="seconds") for shift in (-SLACK, SLACK))
+    summary = ledger.get_document("summary.json") or {}
+    if summary.get("open") == 0 and summary.get("updated", since) < early:
+        return Span()  # it was over before
+    state = ledger.fold("spend", "hits", "answers", "payments", "withheld", "rejections", "bonuses")
+    # Another connection may be another account, or another name for this one
+    certain = connection_of(ledger) in {None, run.live.connections.mturk}
+    total = Span(0, _owed_cents(state))
+    for at, cents in _payments(state):
+        if at is None or early <= at <= late:
+            total += Span(0, cents)
+        elif at > late:
+            total += Span(cents if certain else 0, cents)
+    return total
+
+
+def _payments(state: RunState) -> Iterator[tuple[str | None, int]]:
+    for row in state.payments.values():
+        yield row.get("at"), int(row["cents"])
+    for row in state.bonuses.values():
+        yield row.get("at"), int(row["cents"]) + int(row["fee_cents"])
+
+
+def _owed_cents(state: RunState) -> int:
+    """Return what may be paid and not be recorded yet: an answer is recorded before it is paid."""
+    settled = state.payments.keys() | state.rejections.keys()
+    owed = sum(assignment not in settled for assignment in state.answers)
+    plan: dict[str, Any] = state.plan or {}
+    return owed * (int(plan.get("reward_cents", 0)) + int(plan.get("fee_cents", 0)))
