@@ -15,7 +15,7 @@ from groundswell.answers.question_form import parse_answer
 from groundswell.aws.exceptions import CREDENTIAL_CODES, error_code, turk_code, turk_message
 from groundswell.aws.extending import Extender
 from groundswell.aws.pages import LABEL_FIELD
-from groundswell.aws.runs import LabelingRun
+from groundswell.aws.runs import LabelingRun, now_text
 from groundswell.batches.planning import plan_spend
 from groundswell.consolidation.stopping import Decision, StoppingRule, rule_from
 from groundswell.errors import AnswerError
@@ -180,7 +180,7 @@ class Wave:
             return None  # rejected by somebody else: nothing was paid
         if identifier in self.state.payments:
             return None
-        return {"assignment": identifier, "item": item, "cents": self.cost}
+        return {"assignment": identifier, "item": item, "cents": self.cost, "at": now_text()}
 
     def _decide(self, item: str, seen: int) -> Outcome | Decision | None:
         """Return the item's outcome, ASK where one more worker is wanted, None where to look again later."""

@@ -58,6 +58,12 @@ def turk_message(error: ClientError) -> str:
     return str(error.response.get("Message") or error.response.get("Error", {}).get("Message", ""))
 
 
+def already_processed(error: ClientError) -> bool:
+    """Return whether the workforce refused a call because an earlier one with its token had the effect."""
+    message = turk_message(error)
+    return "already been processed" in message or turk_code(error) == "IdempotencyTokenAlreadyProcessed"
+
+
 def _explain_client_error(error: ClientError, connection: str, bucket: str) -> AirflowException:
     code, message = error_code(error), turk_message(error)
     if code in CREDENTIAL_CODES:

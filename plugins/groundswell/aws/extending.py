@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -11,6 +11,7 @@ from botocore.exceptions import ClientError
 
 from groundswell.aws.exceptions import turk_code
 from groundswell.aws.runs import LabelingRun, now_text
+from groundswell.batches.pricing import LARGE_HIT
 from groundswell.ledger import Outcome, RunState, request_token
 
 log = logging.getLogger(__name__)
@@ -39,42 +40,84 @@ class Extender:
 
     def ask(self, items: Sequence[str]) -> dict[str, Outcome]:
         """Ask one more worker about each item; return the items for which there is no money."""
-        plans = [self._plan(item) for item in items]
-        meant_before = {plan["token"] for plan in plans if plan["token"] in self.state.reserved}
-        granted = self._reserve(plans)
-        refused = {plan["item"]: Outcome.BUDGET for plan in plans if plan["token"] not in granted}
+        refused = self._open(lambda: [self._plan(item, self._used(item) + 1) for item in items])
+        return {plan["item"]: outcome for plan, outcome in refused}
+
+    def replace(self, rejected: Sequence[Mapping[str, Any]]) -> dict[str, Outcome]:
+        """
+        Open the seat of each rejected answer again, once, whatever became of its item.
+
+        :param rejected: rows with ``assignment`` and ``item``.
+        :return: why a seat stays closed, by the rejected assignment.
+        """
+        refused = self._open(lambda: self._replacements(rejected))
+        return {plan["replaces"]: outcome for plan, outcome in refused}
+
+    def _open(self, make_plans: Callable[[], list[dict[str, Any]]]) -> list[tuple[dict[str, Any], Outcome]]:
+        """Reserve and open the seats of these plans; return the plans that must stay closed, and why."""
+        meant_before = set(self.state.reserved)
+        plans, granted = self._reserve(make_plans)
+        refused: list[tuple[dict[str, Any], Outcome]] = []
         rows: list[dict[str, Any]] = []
         try:
             for plan in plans:
-                if plan["token"] in granted:
-                    row = self._extend(plan, repeated=plan["token"] in meant_before)
-                    if row is None:
-                        refused[plan["item"]] = Outcome.BUDGET
-                    else:
-                        rows.append(row)
+                result: dict[str, Any] | Outcome = Outcome.BUDGET
+                if self._too_large(plan):
+                    result = _give_up(plan)
+                elif plan["token"] in granted:
+                    result = self._extend(plan, repeated=plan["token"] in meant_before)
+                if isinstance(result, Outcome):
+                    refused.append((plan, result))
+                else:
+                    rows.append(result)
         finally:
             self.run.ledger.record("extensions", rows, self.state)
         return refused
 
-    def _plan(self, item: str) -> dict[str, Any]:
-        seats = max(self.state.seats[item], len(self.state.answers_of(item))) + 1
+    def _used(self, item: str) -> int:
+        return max(self.state.seats[item], len(self.state.answers_of(item)))
+
+    def _plan(self, item: str, seats: int) -> dict[str, Any]:
         token = request_token(self.run.batch.name, self.run.run_id, item, "extend", seats)
         return {"token": token, "purpose": "extend", "item": item, "seats": seats, "at": now_text()}
 
-    def _reserve(self, plans: Sequence[Mapping[str, Any]]) -> set[str]:
-        """Return the tokens that the budget allows, reserving those that are new."""
+    def _replacements(self, rejected: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
+        """Give each rejected answer a seat number of its own: the one it was given before, or the next."""
+        last = {row["item"]: self._used(row["item"]) for row in rejected}
+        for row in self.state.reserved.values():
+            if row["item"] in last:
+                last[row["item"]] = max(row["seats"], last[row["item"]])
+        plans = []
+        for answer in rejected:
+            plan = self.state.replacements.get(answer["assignment"])
+            if plan is None:
+                item = answer["item"]
+                last[item] += 1
+                plan = self._plan(item, last[item]) | {"replaces": answer["assignment"]}
+            plans.append(plan)
+        return plans
+
+    def _too_large(self, plan: Mapping[str, Any]) -> bool:
+        """Return whether the seat would be the tenth or later of a HIT that was created with fewer."""
+        return int(self.state.hits[plan["item"]]["seats"]) < LARGE_HIT <= int(plan["seats"])
+
+    def _reserve(
+        self, make_plans: Callable[[], list[dict[str, Any]]]
+    ) -> tuple[list[dict[str, Any]], set[str]]:
+        """Return the plans and the tokens of those that the budget allows, reserving those that are new."""
         while True:
             known = self._known_reservations()
+            plans = make_plans()
             granted = {plan["token"] for plan in plans if plan["token"] in self.state.reserved}
-            new = [plan for plan in plans if plan["token"] not in granted]
+            new = [plan for plan in plans if plan["token"] not in granted and not self._too_large(plan)]
             room = max(0, (self.run.batch.spend.budget_cents - self.committed_cents()) // self.cost)
             new = [] if self.state.stopped else new[:room]
             if not new:
-                return granted
+                return plans, granted
             if self.run.ledger.write("reservations", f"{known:06d}", new):
                 for row in new:
                     self.state.add("reservations", row)
-                return granted | {plan["token"] for plan in new}
+                return plans, granted | {plan["token"] for plan in new}
             # A twin was first: look again at what is left
 
     def _known_reservations(self) -> int:
@@ -90,8 +133,9 @@ class Extender:
         answers = 0
         for item, row in self.state.hits.items():
             got = len(self.state.answers_of(item))
-            # A seat of a closed item that nobody took can no longer cost anything
+            # A seat of a closed item that nobody took can no longer cost anything; nor can a rejected answer
             answers += got if item in self.state.outcomes else max(int(row["seats"]), got)
+            answers -= self.state.rejected_of(item)
         beyond = {
             (row["item"], row["seats"])
             for row in self.state.reserved.values()
@@ -100,21 +144,27 @@ class Extender:
         }
         return self.cost * (answers + len(beyond))
 
-    def _extend(self, plan: Mapping[str, Any], *, repeated: bool) -> dict[str, Any] | None:
-        """Open the seat; return the row to record, or None where the account has no money for it."""
+    def _extend(self, plan: Mapping[str, Any], *, repeated: bool) -> dict[str, Any] | Outcome:
+        """Open the seat; return the row to record, or how the item ends where the workforce refuses."""
         item, seats = plan["item"], plan["seats"]
         hit, mturk = self.state.hits[item]["hit"], self.run.mturk
+        if "replaces" in plan:
+            # Its item was dealt with: flagged, the HIT would not be listed when the seat is filled
+            mturk.revert_reviewing(hit)
         try:
             # The life of this token is not documented: where an earlier attempt meant the call, read first
             if not (repeated and mturk.get_hit(hit)["MaxAssignments"] >= seats):
                 mturk.add_seats(hit, 1, token=plan["token"])
         except ClientError as error:
+            if turk_code(error) == "InvalidMaximumAssignmentsIncrease":
+                return _give_up(plan)
             if turk_code(error) != "InsufficientFunds":
                 raise
             log.warning("item %r is given up: the account has no money for one more answer", item)
-            return None
+            return Outcome.BUDGET
         expires = self._fresh(item, hit)
-        return {"item": item, "hit": hit, "seats": seats, "token": plan["token"], "expires": expires}
+        row = {"item": item, "hit": hit, "seats": seats, "token": plan["token"], "expires": expires}
+        return row | {key: plan[key] for key in ("replaces",) if key in plan}
 
     def _fresh(self, item: str, hit: str) -> str:
         """Give a late extension a whole lifetime again; return the expiration that is in force."""
@@ -125,3 +175,13 @@ class Extender:
             expires = (now + lifetime).replace(microsecond=0)
             self.run.mturk.set_expiration(hit, expires)
         return expires.isoformat(timespec="seconds")
+
+
+def _give_up(plan: Mapping[str, Any]) -> Outcome:
+    log.warning(
+        "item %r is given up: its HIT was created with fewer than %d assignments and cannot reach %d",
+        plan["item"],
+        LARGE_HIT,
+        plan["seats"],
+    )
+    return Outcome.GAVE_UP

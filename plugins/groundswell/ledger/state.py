@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 from collections import defaultdict
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -38,6 +39,10 @@ def _by_time(row: Mapping[str, Any]) -> tuple[str, str]:
     return str(row.get("at", "")), json.dumps(row, sort_keys=True)
 
 
+def _by_number(row: Mapping[str, Any]) -> tuple[int, str]:
+    return int(row.get("number", -1)), json.dumps(row, sort_keys=True)
+
+
 def _resource_order(row: Mapping[str, Any]) -> tuple[str, int, str]:
     at, text = _by_time(row)
     return at, _RESOURCE_STATES.index(row["state"]), text
@@ -56,6 +61,7 @@ class RunState:
         expires: item id -> the latest expiration that was set (ISO 8601, UTC).
         outcomes: item id -> how the asking ended.
         reserved: token -> the row of an answer beyond the first ones that the budget was found to allow.
+        reservations: number of the run's next reservation.
         duplicates: ids of HITs of an item that has another HIT already; there should never be one.
         expired: items whose HIT was taken off the market by hand (its lifetime is another matter).
         deleted: items whose HIT is deleted.
@@ -63,6 +69,7 @@ class RunState:
         approvals: what was allowed, by whom (``what``, ``at``, ``by``, ``limit_cents``), by time.
         withheld: assignment id -> the row of an answer whose payment waits for a review (``reason``).
         rejections: assignment id -> the row of a rejection (``item``, ``worker``, ``feedback``).
+        replacements: rejected assignment id -> the row that reserved the seat for another worker's answer.
         bonuses: token -> the row of a bonus (``worker``, ``cents``, ``fee_cents``).
         notices: token -> the row of a message to workers.
         resources: (type, name) -> the latest row of a SageMaker resource; see its ``state``.
@@ -86,7 +93,13 @@ class RunState:
     bonuses: dict[str, dict[str, Any]] = field(default_factory=dict)
     notices: dict[str, dict[str, Any]] = field(default_factory=dict)
     resources: dict[tuple[str, str], dict[str, Any]] = field(default_factory=dict)
+    replacements: dict[str, dict[str, Any]] = field(default_factory=dict)
+    reservations: int = 0
+    _asked: dict[str, int] = field(default_factory=dict)
     _by_item: defaultdict[str, dict[str, None]] = field(default_factory=lambda: defaultdict(dict))
+    _rejected: defaultdict[str, set[str]] = field(default_factory=lambda: defaultdict(set))
+    _replaced: dict[str, int] = field(default_factory=dict)
+    _closings: defaultdict[str, list[dict[str, Any]]] = field(default_factory=lambda: defaultdict(list))
 
     def add(self, kind: str, row: Mapping[str, Any]) -> None:
         """Take one row of a part into the state."""
@@ -111,6 +124,7 @@ class RunState:
         if first["hit"] != second["hit"]:
             self.duplicates.add(second["hit"])
         self._grow(item, row["seats"], row["expires"])
+        self._judge(item)
 
     def _add_answers(self, row: Mapping[str, Any]) -> None:
         self.answers[row["assignment"]] = dict(row)
@@ -129,6 +143,8 @@ class RunState:
 
     def _add_rejections(self, row: Mapping[str, Any]) -> None:
         _keep_first(self.rejections, row["assignment"], row)
+        self._rejected[row["item"]].add(row["assignment"])
+        self._judge(row["item"])
 
     def _add_bonuses(self, row: Mapping[str, Any]) -> None:
         _keep_first(self.bonuses, row["token"], row)
@@ -143,15 +159,52 @@ class RunState:
             self.resources[key] = dict(row)
 
     def _add_reservations(self, row: Mapping[str, Any]) -> None:
-        self.reserved[row["token"]] = dict(row)
+        # Where the money ended and came back, one seat is reserved twice
+        known = self.reserved.get(row["token"])
+        if known is None or _by_number(row) > _by_number(known):
+            self.reserved[row["token"]] = dict(row)
+        if "replaces" in row:
+            _keep_first(self.replacements, row["replaces"], row)
+        item, number = row["item"], _by_number(row)[0]
+        self.reservations = max(self.reservations, number + 1)
+        self._asked[item] = max(number, self._asked.get(item, -1))
+        self._judge(item)
 
     def _add_extensions(self, row: Mapping[str, Any]) -> None:
+        if "replaces" in row:
+            self._replaced[row["item"]] = max(row["seats"], self._replaced.get(row["item"], 0))
         self._grow(row["item"], row["seats"], row["expires"])
+        self._judge(row["item"])
 
     def _add_outcomes(self, row: Mapping[str, Any]) -> None:
+        if row not in self._closings[row["item"]]:
+            self._closings[row["item"]].append(dict(row))
+            self._judge(row["item"])
+
+    def _judge(self, item: str) -> None:
+        """Say how the item ended by the closings that still hold; open it again where none does."""
         # Twins of a task may differ in what they saw; an agreement once reached is not taken back.
-        found, known = Outcome(row["outcome"]), self.outcomes.get(row["item"], Outcome.LOST)
-        self.outcomes[row["item"]] = min(found, known, key=_PRECEDENCE.index)
+        held = [Outcome(row["outcome"]) for row in self._closings.get(item, ()) if self._holds(item, row)]
+        if held:
+            self.outcomes[item] = min(held, key=_PRECEDENCE.index)
+        else:
+            self.outcomes.pop(item, None)
+
+    def _holds(self, item: str, row: Mapping[str, Any]) -> bool:
+        """Return whether a closing still stands: an answer that it rests on may have been rejected since."""
+        if row["outcome"] == Outcome.LOST:
+            return True
+        if self.rejected_of(item) > row.get("rejected", 0):
+            return False
+        if row["outcome"] == Outcome.BUDGET and self._got_money(item, row):
+            return False
+        # The seat of a rejected answer is opened again, and the item waits for who takes it
+        return bool(self._replaced.get(item, 0) <= row.get("seats", math.inf))
+
+    def _got_money(self, item: str, row: Mapping[str, Any]) -> bool:
+        """Return whether a seat was reserved or opened after the asking had ended for want of money."""
+        reserved = self._asked.get(item, -1) >= row.get("number", math.inf)
+        return bool(reserved or self.seats.get(item, 0) > row.get("seats", math.inf))
 
     def _add_expirations(self, row: Mapping[str, Any]) -> None:
         self.expired.add(row["item"])
@@ -176,6 +229,17 @@ class RunState:
             if row["label"] is not None and row["assignment"] not in self.rejections
         ]
 
+    def rejected_of(self, item: str) -> int:
+        """Return how many answers to an item were rejected; they keep their seats and cost nothing."""
+        return len(self._rejected.get(item, ()))
+
+    def closing(self, item: str, outcome: Outcome) -> dict[str, Any]:
+        """Return the row that ends the asking about an item, with what it rests on."""
+        rejected = self.rejected_of(item)
+        row = {"item": item, "outcome": str(outcome), "seats": self.seats[item], "rejected": rejected}
+        # All reservations were read before the money was found to have ended
+        return row | ({"number": self.reservations} if outcome is Outcome.BUDGET else {})
+
     @property
     def spent_cents(self) -> int:
         """What was paid so far, bonuses and fees included, in cents."""
@@ -186,6 +250,41 @@ class RunState:
     def approved_cents(self) -> int:
         """The highest limit on spending that a person approved, in cents; 0 where nobody was asked."""
         return max((int(row["limit_cents"] or 0) for row in self.approvals), default=0)
+
+    @property
+    def month(self) -> str | None:
+        """The calendar month (UTC, ``YYYY-MM``) whose budget the run is part of; None before its plan."""
+        reserved = [row["month"] for row in self.approvals if row["what"] == "spend" and row.get("month")]
+        found = reserved[-1] if reserved else (self.plan or {}).get("month")
+        return None if found is None else str(found)
+
+    @property
+    def reserved_spend(self) -> bool:
+        """Whether the run's spend was approved, by a person or because nobody had to be asked."""
+        return any(row["what"] == "spend" for row in self.approvals)
+
+    @property
+    def out_of_money(self) -> list[str]:
+        """The items that were given up for want of money and whose HITs could still be extended."""
+        return [
+            item
+            for item in self.hits
+            if self.outcomes.get(item) is Outcome.BUDGET and item not in self.deleted
+        ]
+
+    @property
+    def half_opened(self) -> list[str]:
+        """The items that got money after they were given up, and whose HIT may not be extended yet."""
+        reserved = {
+            row["item"]
+            for row in self.reserved.values()
+            if row["item"] in self.hits and row["seats"] > self.seats[row["item"]]
+        }
+        return [
+            item
+            for item in self.open_items
+            if item in reserved and any(row["outcome"] == Outcome.BUDGET for row in self._closings[item])
+        ]
 
     @property
     def stopped(self) -> bool:

@@ -14,7 +14,8 @@ from airflow.providers.amazon.aws.hooks.base_aws import AwsBaseHook
 from botocore.config import Config
 from botocore.exceptions import ClientError
 
-from groundswell.aws.exceptions import turk_code, turk_message
+from groundswell.aws.exceptions import already_processed, turk_message
+from groundswell.aws.hooks.mturk_workers import MTurkWorkersMixin
 
 PAGE = 100  # the API's maximum
 _HIT_EXISTS = re.compile(r'HIT with ID "([A-Z0-9]+)" already exists')
@@ -23,7 +24,7 @@ _STATUS_NOW = re.compile(r"currently in the state '(\w+)'")
 DeleteResult = Literal["deleted", "absent", "held", "unreviewed"]
 
 
-class MTurkHook(AwsBaseHook):
+class MTurkHook(MTurkWorkersMixin, AwsBaseHook):
     """
     Interact with Amazon Mechanical Turk, or with a workforce server that speaks its Requester API.
 
@@ -199,29 +200,6 @@ class MTurkHook(AwsBaseHook):
                 return found
             request["NextToken"] = page["NextToken"]
 
-    def approve(self, assignment_id: str) -> None:
-        """
-        Approve an assignment, which pays the worker; one that is approved already is left as it is.
-
-        .. seealso::
-            - :external+boto3:py:meth:`MTurk.Client.approve_assignment`
-        """
-        try:
-            self.conn.approve_assignment(AssignmentId=assignment_id)
-        except ClientError as error:
-            if not self._is_approved(assignment_id, error):
-                raise
-
-    def _is_approved(self, assignment_id: str, error: ClientError) -> bool:
-        # "status of: Submitted" is said of approved, rejected and not yet visible ones alike: read the truth
-        if "status of: Submitted" not in turk_message(error):
-            return False
-        try:
-            assignment = self.conn.get_assignment(AssignmentId=assignment_id)["Assignment"]
-        except ClientError:
-            return False  # submitted, but not visible yet: the caller sees the first error and tries again
-        return bool(assignment["AssignmentStatus"] == "Approved")
-
     def add_seats(self, hit_id: str, count: int, *, token: str) -> None:
         """
         Ask for more assignments of a HIT, once per token.
@@ -234,7 +212,7 @@ class MTurkHook(AwsBaseHook):
                 HITId=hit_id, NumberOfAdditionalAssignments=count, UniqueRequestToken=token
             )
         except ClientError as error:
-            if not _already_processed(error):
+            if not already_processed(error):
                 raise
             self.log.info("HIT %s was extended by an earlier attempt", hit_id)
 
@@ -249,7 +227,7 @@ class MTurkHook(AwsBaseHook):
             self.conn.update_expiration_for_hit(HITId=hit_id, ExpireAt=expires)
         except ClientError as error:
             # The service derives a token of its own from HIT and time (Dallinger issue 3109)
-            if not _already_processed(error):
+            if not already_processed(error):
                 raise
 
     def expire(self, hit_id: str) -> None:
@@ -269,6 +247,20 @@ class MTurkHook(AwsBaseHook):
             if self.get_hit(hit_id)["HITStatus"] not in {"Reviewing", "Disposed"}:
                 raise
             self.log.debug("HIT %s was flagged before: %s", hit_id, turk_message(error))
+
+    def revert_reviewing(self, hit_id: str) -> None:
+        """
+        Take the flag of a HIT that was dealt with away, so that it is listed again once it is reviewable.
+
+        .. seealso::
+            - :external+boto3:py:meth:`MTurk.Client.update_hit_review_status`
+        """
+        try:
+            self.conn.update_hit_review_status(HITId=hit_id, Revert=True)
+        except ClientError as error:
+            if self.get_hit(hit_id)["HITStatus"] == "Reviewing":
+                raise
+            self.log.debug("HIT %s has no flag: %s", hit_id, turk_message(error))
 
     def delete_hit(self, hit_id: str) -> DeleteResult:
         """
@@ -297,8 +289,3 @@ class MTurkHook(AwsBaseHook):
 def _cents(amount: str) -> int:
     dollars, _, cents = amount.partition(".")
     return int(dollars) * 100 + int((cents + "00")[:2])
-
-
-def _already_processed(error: ClientError) -> bool:
-    message = turk_message(error)
-    return "already been processed" in message or turk_code(error) == "IdempotencyTokenAlreadyProcessed"
