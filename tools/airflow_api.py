@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Any, cast
 from urllib.parse import quote
@@ -75,6 +75,31 @@ class AirflowApi:
         filters = {"state": ["queued", "running"], "order_by": "run_after", "limit": 100}
         answer = self._send("GET", f"/api/v2/dags/{quote(dag_id)}/dagRuns", params=filters)
         return [str(run["dag_run_id"]) for run in answer["dag_runs"]]
+
+    def clear(
+        self,
+        dag_id: str,
+        run_id: str,
+        tasks: Sequence[str | tuple[str, int]] = (),
+        *,
+        downstream: bool = False,
+        only_failed: bool = False,
+    ) -> list[str]:
+        """Clear tasks (all where none is named) as the UI does, so that they run again; returns their ids.
+
+        A mapped copy is named as (task id, map index). A run that had ended goes on.
+        """
+        body: dict[str, Any] = {
+            "dry_run": False,
+            "dag_run_id": run_id,
+            "only_failed": only_failed,
+            "reset_dag_runs": True,
+            "include_downstream": downstream,
+        }
+        if tasks:
+            body["task_ids"] = [each if isinstance(each, str) else list(each) for each in tasks]
+        answer = self._send("POST", f"/api/v2/dags/{quote(dag_id)}/clearTaskInstances", json=body)
+        return sorted(str(each["task_id"]) for each in answer["task_instances"])
 
     def run_state(self, dag_id: str, run_id: str) -> str:
         """State of a run: queued, running, success or failed."""

@@ -7,7 +7,6 @@ import time
 from dataclasses import dataclass
 from decimal import Decimal
 from typing import Any
-from urllib.parse import quote
 
 from tools import cloud
 from tools.airflow_api import AirflowApi
@@ -72,17 +71,7 @@ class Live:
 
     def clear(self, run_id: str, *tasks: str) -> list[str]:
         """Clear tasks (all where none is named) as the UI does; return what Airflow cleared."""
-        body: dict[str, Any] = {
-            "dry_run": False,
-            "dag_run_id": run_id,
-            "only_failed": False,
-            "reset_dag_runs": True,
-            "include_downstream": False,
-        }
-        if tasks:
-            body["task_ids"] = list(tasks)
-        answer = self.api._send("POST", f"/api/v2/dags/{quote(DAG)}/clearTaskInstances", json=body)
-        return sorted(each["task_id"] for each in answer["task_instances"])
+        return self.api.clear(DAG, run_id, tasks)
 
     # the truth
 

@@ -90,6 +90,25 @@ def test_orphans_of_a_killed_leader_are_ended_too(folder: Path) -> None:
         os.kill(other_session, signal.SIGKILL)
 
 
+def test_a_leader_can_be_killed_alone(folder: Path) -> None:
+    record = begin(folder, "leader", FAMILY)
+    children = {int(pid) for pid in first_line(record).split()}
+    left = processes.kill(record, family=False)
+    assert gone(record.pid)
+    assert {process.pid for process in left} == children
+    assert [pid for pid in children if gone(pid)] == []
+    processes.end(left)
+    assert [pid for pid in children if not gone(pid)] == []
+
+
+def test_a_leader_can_be_killed_with_all_that_it_started(folder: Path) -> None:
+    record = begin(folder, "leader", FAMILY)
+    children = [int(pid) for pid in first_line(record).split()]
+    assert processes.kill(record, family=True) == []
+    assert [pid for pid in (record.pid, *children) if not gone(pid)] == []
+    assert processes.load(folder) == [record], "whoever starts it again finds its record"
+
+
 def test_a_process_that_ignores_term_is_killed_and_counted(folder: Path) -> None:
     record = begin(folder, "stubborn", STUBBORN)
     first_line(record)
@@ -128,3 +147,21 @@ def test_the_log_of_the_run_before_is_kept(folder: Path) -> None:
     (folder / "one.log").write_text("earlier")
     begin(folder, "one", "pass")
     assert (folder / "one.log.1").read_text() == "earlier"
+
+
+def test_a_log_can_be_gone_on_with(folder: Path) -> None:
+    (folder / "one.log").write_text("earlier ")
+    record = processes.start(
+        "one",
+        [sys.executable, "-c", "print('later', flush=True); import time; time.sleep(600)"],
+        environment=os.environ,
+        cwd=folder,
+        log=folder / "one.log",
+        records=folder,
+        keep_log=True,
+    )
+    deadline = time.monotonic() + 20
+    while "later" not in Path(record.log).read_text() and time.monotonic() < deadline:
+        time.sleep(0.02)
+    assert Path(record.log).read_text() == "earlier later\n"
+    assert not (folder / "one.log.1").exists()

@@ -86,6 +86,17 @@ def test_a_killed_process_is_started_again_by_up(stack: Stack) -> None:
     assert after == before
 
 
+def test_a_killed_part_is_started_again_alone(stack: Stack) -> None:
+    before = pids(stack)
+    assert stack.kill("triggerer") == []
+    with pytest.raises(StackError, match="triggerer does not run"):
+        stack.kill("triggerer")
+    stack.start_again("triggerer", os.environ)
+    after = pids(stack)
+    assert after.pop("triggerer") != before.pop("triggerer")
+    assert after == before
+
+
 def test_no_password_is_in_a_log(stack: Stack) -> None:
     password = stack.keys().admin_password
     logs = [path for path in stack.layout.state.rglob("*.log") if path.is_file()]

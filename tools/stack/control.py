@@ -10,6 +10,8 @@ import sys
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 
+import psutil
+
 from tools import cloud
 from tools.stack import keys, processes, session
 from tools.stack.environment import process_environment
@@ -29,9 +31,16 @@ Say = Callable[[str], None]
 class Stack:
     """The stack of one checkout."""
 
-    def __init__(self, layout: Layout | None = None, say: Say = print) -> None:
+    def __init__(
+        self,
+        layout: Layout | None = None,
+        say: Say = print,
+        settings: Mapping[str, str] | None = None,
+    ) -> None:
+        """`settings` are environment variables of the processes that win over the stack's own."""
         self.layout = layout or Layout()
         self._say = say
+        self._settings = dict(settings or {})
 
     def up(
         self, environment: Mapping[str, str], *, crowd: str | None, dag: str | None = FIRST_DAG
@@ -70,6 +79,28 @@ class Stack:
             self._stop([record for record in records if record.name == CLOUD])
             return alive
 
+    def kill(self, name: str, *, family: bool = True) -> list[psutil.Process]:
+        """End one part as `kill -9` does; returns what it left behind (nothing with `family`).
+
+        Raises StackError when it does not run.
+        """
+        for record in self.running():
+            if record.name == name:
+                return processes.kill(record, family=family)
+        raise StackError(f"{name} does not run")
+
+    def start_again(self, name: str, environment: Mapping[str, str]) -> Record:
+        """Start one part that has ended, as a supervisor does: as before, and without waiting for it.
+
+        Raises StackError when the stack was never up.
+        """
+        current = session.load(self.layout)
+        if current is None:
+            raise StackError("the stack was not started yet; first: make up")
+        variables = self._variables(environment, current, self.keys())
+        command = cloud_command(self.layout, current) if name == CLOUD else airflow_command(name, current)
+        return self._start(name, command, variables, keep_log=True)
+
     def running(self) -> list[Record]:
         """The processes of the stack that run."""
         return [record for record in processes.load(self.layout.records) if record.alive]
@@ -85,7 +116,7 @@ class Stack:
         if "api-server" not in running:
             session.require_free(wanted.airflow_port, "AIRFLOW_PORT")
         own = self.keys()
-        variables = process_environment(environment, self.layout, wanted, own)
+        variables = self._variables(environment, wanted, own)
         session.save(wanted, self.layout)
         readiness = Readiness(self.layout, wanted, own, self._say)
         if CLOUD not in running:
@@ -106,14 +137,20 @@ class Stack:
         if dag:
             readiness.dag(dag)
 
-    def _start(self, name: str, command: list[str], variables: Mapping[str, str]) -> None:
-        processes.start(
+    def _variables(self, environment: Mapping[str, str], wanted: Session, own: Keys) -> dict[str, str]:
+        return process_environment(environment, self.layout, wanted, own) | self._settings
+
+    def _start(
+        self, name: str, command: list[str], variables: Mapping[str, str], *, keep_log: bool = False
+    ) -> Record:
+        return processes.start(
             name,
             command,
             environment=variables,
             cwd=self.layout.root,
             log=self.layout.logs / f"{name}.log",
             records=self.layout.records,
+            keep_log=keep_log,
         )
 
     def _migrate(self, variables: Mapping[str, str]) -> None:

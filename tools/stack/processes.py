@@ -77,11 +77,12 @@ def start(
     cwd: Path,
     log: Path,
     records: Path,
+    keep_log: bool = False,
 ) -> Record:
-    """Start a process in the background and record it."""
-    if log.exists():
+    """Start a process in the background and record it; `keep_log` goes on in the log that is there."""
+    if log.exists() and not keep_log:
         log.replace(log.with_suffix(".log.1"))
-    with log.open("wb") as output:
+    with log.open("ab" if keep_log else "wb") as output:
         process = subprocess.Popen(
             command,
             env=dict(environment),
@@ -134,6 +135,28 @@ def stop(records: Iterable[Record], folder: Path, *, grace_s: float = GRACE_S) -
     for record in wanted:
         (folder / f"{record.name}.json").unlink(missing_ok=True)
     return len(left)
+
+
+def kill(record: Record, *, family: bool) -> list[psutil.Process]:
+    """End a process as `kill -9` does, with all that it started or (as when only the leader crashes) alone.
+
+    Returns the processes that it left behind; `end` takes them away. Its record stays.
+    """
+    members = _family([record])
+    doomed = members if family else {each for each in members if each.pid == record.pid}
+    for process in doomed:
+        _quietly_signal(process, signal.SIGKILL)
+    if stubborn := _wait(doomed, 10.0):
+        raise StackError(f"{record.name} (pid {stubborn[0].pid}) cannot be killed; look at it with ps")
+    return [process for process in members - doomed if _running(process)]
+
+
+def end(left: Iterable[psutil.Process]) -> None:
+    """Kill what is left of a group of processes."""
+    remaining = list(left)
+    for process in remaining:
+        _quietly_signal(process, signal.SIGKILL)
+    _wait(remaining, 10.0)
 
 
 def tail(log: Path, lines: int = 15) -> str:
