@@ -5,16 +5,19 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass, field
+from decimal import Decimal
 from typing import Any
 
 from groundswell.aws.funds import compare_funds
 from groundswell.aws.runs import LabelingRun
 from groundswell.batches.planning import plan_spend
+from groundswell.batches.units import to_cents
 from groundswell.ledger import Outcome, RunState, annotation, request_token
 from groundswell.ledger.comparing import (
     Difference,
     as_table,
     check_answers,
+    check_bonuses,
     needs_a_look,
     place,
 )
@@ -79,6 +82,7 @@ class _Look:
         self.unrecorded = 0
         self.holds = False
         self._looked_at: set[str] = set()
+        self._rewards_seen: set[str] = set()
 
     def compare(self) -> Reconciliation:
         there = self._hits_there()
@@ -92,6 +96,7 @@ class _Look:
             # Counts may agree by chance where the money does not: look at every answer and bonus
             for item, hit in there.items():
                 self._compare_answers(item, hit["HITId"])
+                self._compare_bonuses(item, hit["HITId"])
             self.found.rows.append(funds.difference)
         self.found.notes += funds.notes
         return self.found
@@ -157,10 +162,21 @@ class _Look:
         handed_in = int(hit["MaxAssignments"]) - free - held
         on_offer = free if hit["HITStatus"] in {"Assignable", "Unassignable"} else 0
         self.holds |= held + on_offer + handed_in - reviewed > 0
-        answers = {row["assignment"] for row in self.state.answers_of(item)}
-        rewarded = any(row["assignment"] in answers for row in self.state.bonuses.values())
-        if rewarded or needs_a_look(self.state, item, handed_in=handed_in, reviewed=reviewed):
+        if needs_a_look(self.state, item, handed_in=handed_in, reviewed=reviewed):
             self._compare_answers(item, hit["HITId"])
+        answers = {row["assignment"] for row in self.state.answers_of(item)}
+        if any(row["assignment"] in answers for row in self.state.bonuses.values()):
+            self._compare_bonuses(item, hit["HITId"])
+
+    def _compare_bonuses(self, item: str, hit: str) -> None:
+        if item in self._rewards_seen:
+            return
+        self._rewards_seen.add(item)
+        sent = [
+            each | {"cents": to_cents(Decimal(each["BonusAmount"]))}
+            for each in self.run.mturk.bonuses(hit_id=hit)
+        ]
+        self.found.rows += check_bonuses(self.state, item, hit, sent)
 
     def _compare_answers(self, item: str, hit: str) -> None:
         if item in self._looked_at:

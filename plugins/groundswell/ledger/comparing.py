@@ -61,13 +61,14 @@ def needs_a_look(state: RunState, item: str, *, handed_in: int, reviewed: int) -
     :param handed_in: how many assignments are submitted, approved or rejected.
     :param reviewed: how many of them are approved or rejected (NumberOfAssignmentsCompleted).
     """
-    answers = [row["assignment"] for row in state.answers_of(item)]
-    paid = sum(each in state.payments for each in answers)
-    rejected = sum(each in state.rejections for each in answers)
+    answers = state.answers_of(item)
+    paid = sum(row["assignment"] in state.payments for row in answers)
+    rejected = any(row["assignment"] in state.rejections for row in answers)
     if rejected or reviewed != paid or len(answers) > handed_in:
         return True
     # About an open item workers are still asked: collecting will come to what they hand in
-    return len(answers) < handed_in and item in state.outcomes
+    waiting = any(row["assignment"] not in state.payments and _ended(state, row) for row in answers)
+    return waiting or (item in state.outcomes and len(answers) < handed_in)
 
 
 def check_answers(state: RunState, item: str, hit: str, there: Mapping[str, str]) -> AnswerCheck:
@@ -116,6 +117,7 @@ def _check_review(
         fix = _OVERRIDE if status == "Rejected" else "approve it at the workforce"
         check.rows.append(Difference("paid, but not approved", where, "paid", status, fix))
     elif status == "Approved" and not paid:
+        check.late |= rejected  # somebody took the rejection back, which pays the worker
         says = "rejected" if rejected else "not paid"
         check.rows.append(Difference("approved, but no payment recorded", where, says, status, _TAKE))
     elif rejected and status == "Submitted":

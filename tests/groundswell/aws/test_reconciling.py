@@ -15,7 +15,7 @@ from groundswell.aws.clearing import clear_hits
 from groundswell.aws.reconciling import Reconciliation, reconcile
 from groundswell.aws.runs import LabelingRun, all_ledgers, now_text
 from groundswell.aws.steps.reconcile import reconcile as task
-from groundswell.ledger import annotation
+from groundswell.ledger import Ledger, annotation
 from tests.groundswell.aws.desk import Desk, Served, served_market
 
 pytestmark = pytest.mark.contract
@@ -142,9 +142,16 @@ def test_a_process_that_died_after_a_deletion_is_no_difference(desk: Desk) -> No
 
 def clear_intents(desk: Desk, run: LabelingRun) -> set[str]:
     """Delete the HITs, and lose the rows that say so."""
+    record = Ledger.record
+
+    def lose(self: Ledger, kind: str, *arguments: Any) -> None:
+        if kind != "deletions":
+            record(self, kind, *arguments)
+
     later = desk.again(run)
-    later.ledger.__dict__["record"] = lambda *_: None
-    clear_hits(later)
+    with desk.monkeypatch.context() as patch:
+        patch.setattr(Ledger, "record", lose)
+        clear_hits(later)
     assert later.ledger.fold().deleted == set()
     rows = [row for _, row in later.ledger.rows("intents") if row["purpose"] == "delete"]
     return {row["item"] for row in rows}
@@ -221,16 +228,17 @@ def test_seats_that_were_opened_before_the_process_died_are_meant(desk: Desk) ->
     run = started(desk)
     desk.publish(run)
     desk.answer(run, SCRIPT)
-    record = type(run.ledger).record
+    record = Ledger.record
 
-    def die(self: Any, kind: str, *arguments: Any) -> None:
+    def die(self: Ledger, kind: str, *arguments: Any) -> None:
         if kind == "extensions":
             raise KeyboardInterrupt
         record(self, kind, *arguments)
 
-    with desk.monkeypatch.context() as patch, pytest.raises(KeyboardInterrupt):
-        patch.setattr(type(run.ledger), "record", die)
-        desk.collect(desk.again(run))
+    with desk.monkeypatch.context() as patch:
+        patch.setattr(Ledger, "record", die)
+        with pytest.raises(KeyboardInterrupt):
+            desk.collect(desk.again(run))
     assert look(desk, run).rows == []
     desk.to_the_end(desk.again(run), SCRIPT)
     assert look(desk, run).rows == []
@@ -351,25 +359,70 @@ def test_rejected_in_the_ledger_only(desk: Desk) -> None:
     row = {"assignment": late, "item": "a", "worker": "ALATECOMER", "label": "setosa", "problem": None}
     run.ledger.append("answers", [row | {"submitted": now_text()}])
     run.ledger.append("rejections", [row | {"feedback": "no", "at": now_text()}])
+    run.ledger.append("outcomes", [{"item": "a", "outcome": "expired", "seats": 2, "rejected": 1}])
     [found] = look(desk, run).rows
     assert (found.what, found.ledger) == ("rejected, but not at the workforce", "rejected")
     desk.call("ApproveAssignment", AssignmentId=late)
     assert whats(look(desk, run)) == ["approved, but no payment recorded", "funds"]
-    clear_hits(desk.again(run))
-    assert look(desk, run).rows == [], "somebody overrode it, and the payment is recorded"
+    assert task(desk.again(run))["reconciled"] is True, "somebody overrode it; the payment is recorded"
+    assert late in run.ledger.fold().payments
 
 
 def test_counts_that_agree_by_chance_are_found_by_the_money(desk: Desk) -> None:
-    run, late = with_late_answer(desk)
+    run, _ = with_late_answer(desk)
     row = {"item": "a", "worker": "ALATECOMER", "label": "setosa", "problem": None, "submitted": now_text()}
     run.ledger.append("answers", [row | {"assignment": "3OTHER"}])
-    assert look(desk, run).rows == [], "two answers here and there, one of them paid"
+    run.ledger.append("withheld", [row | {"assignment": "3OTHER", "reason": "r", "at": now_text()}])
+    assert look(desk, run).rows == [], "two answers here and there, one of them paid, one waits"
     spend(desk)
     assert whats(look(desk, run)) == [
         "answer not in the ledger",
         "answer unknown to the workforce",
         "funds",
     ]
+
+
+# bonuses
+
+
+def test_bonuses(desk: Desk) -> None:
+    run = finished(desk)
+    [first, second] = run.ledger.fold().answers_of("a")
+    bonus = {"item": "a", "cents": 10, "fee_cents": 2, "reason": "good", "at": now_text()}
+    bonus |= {"assignment": first["assignment"], "worker": first["worker"]}
+    run.ledger.append("bonuses", [bonus | {"token": "t1"}])
+    found = look(desk, run)
+    assert whats(found) == ["bonus", "funds"]
+    assert (found.rows[0].ledger, found.rows[0].workforce) == ("1 of $0.10", "none")
+    give(desk, first, "0.10", "t1")
+    assert look(desk, run).rows == []
+    give(desk, first, "0.10", "twice")
+    give(desk, second, "0.02", "by hand")
+    found = look(desk, run)
+    assert whats(found) == ["bonus", "bonus", "funds"]
+    assert {(row.ledger, row.workforce) for row in found.rows[:2]} == {
+        ("1 of $0.10", "2 of $0.10"),
+        ("none", "1 of $0.02"),
+    }
+
+
+def test_bonuses_that_the_ledger_lacks_are_found_by_the_money(desk: Desk) -> None:
+    run = finished(desk)
+    give(desk, run.ledger.fold().answers_of("b")[0], "1.00", "by hand")
+    found = look(desk, run)
+    assert whats(found) == ["bonus", "funds"]
+    assert found.rows[1].workforce == "fell by $1.50"
+
+
+def give(desk: Desk, answer: dict[str, Any], amount: str, token: str) -> None:
+    desk.call(
+        "SendBonus",
+        WorkerId=answer["worker"],
+        AssignmentId=answer["assignment"],
+        BonusAmount=amount,
+        Reason="good",
+        UniqueRequestToken=f"{token}-{answer['assignment']}",
+    )
 
 
 # money
