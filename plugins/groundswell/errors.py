@@ -38,6 +38,14 @@ class SpendStopped(SpendError):
     """A person has stopped the spending of this run."""
 
 
+class MonthFull(SpendError):
+    """Other runs hold what is left of the month's budget."""
+
+
+class ReviewError(GroundswellError):
+    """Answers were to be rejected without what it takes: a person's word, or a section ``review``."""
+
+
 class LedgerError(GroundswellError):
     """The record of a run is missing, malformed or contradicts itself."""
 

@@ -10,6 +10,7 @@ from typing import Any
 
 from groundswell.aws.pages import question
 from groundswell.aws.runs import LabelingRun, claim_end, now_text
+from groundswell.aws.steps.spend import require_reservation
 from groundswell.aws.stopping import refuse_if_stopped
 from groundswell.ledger import RunState, annotation, request_token
 from groundswell.ledger.claims import claim, held_by, taken_by_others
@@ -72,6 +73,7 @@ def publish_shard(run: LabelingRun, shard: int, *, look_up: bool = False) -> Pub
     hit_type = run.mturk.create_hit_type(**hit_type_properties(run))
     if missing:
         refuse_if_stopped(run)
+        require_reservation(run)
         questions = {item: question(run, item, values) for item, values in missing.items()}
         found = _recover(run, missing if look_up else _stale(run, state, missing))
         intents = _intend(run, state, missing)

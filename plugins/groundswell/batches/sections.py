@@ -34,6 +34,7 @@ _ASSIGNMENT_TIME = between(timedelta(seconds=30), timedelta(days=365), "between 
 # Not 0: the run approves as it collects, and tells its HIT type from those of other runs by the delay
 _APPROVAL_TIME = between(timedelta(hours=1), timedelta(days=30), "between 1h and 30d")
 _POLL_TIME = between(timedelta(seconds=1), timedelta(days=365), "between 1s and 365d")
+_ANSWER_TIME = between(timedelta(minutes=1), timedelta(days=30), "between 1m and 30d")
 _RUNTIME = between(timedelta(seconds=1), timedelta(days=28), "between 1s and 28d")
 _INSTANCE_TYPE = matching(r"ml\.[a-z0-9-]+\.[a-z0-9]+", "write an instance type such as ml.m5.large")
 _LABEL_ATTRIBUTE = r"[a-zA-Z0-9](?:-*[a-zA-Z0-9]){0,126}"
@@ -94,6 +95,7 @@ class Task(Section):
     lifetime: Annotated[Duration, _ASSIGNMENT_TIME]
     assignment_duration: Annotated[Duration, _ASSIGNMENT_TIME]
     auto_approval: Annotated[Duration, _APPROVAL_TIME] = timedelta(days=3)
+    expected_time: Annotated[Duration, _POLL_TIME] | None = None
     frame_height: Annotated[int, Field(ge=0, le=100_000)] = 0
     image: Line | None = None
     image_folder: LocalPath | None = None
@@ -117,6 +119,11 @@ class Task(Section):
     def assignment_duration_seconds(self) -> int:
         """AssignmentDurationInSeconds of the HIT type."""
         return int(self.assignment_duration.total_seconds())
+
+    @property
+    def expected_seconds(self) -> float | None:
+        """Estimate of a worker's time per answer, in seconds."""
+        return None if self.expected_time is None else self.expected_time.total_seconds()
 
     @property
     def auto_approval_seconds(self) -> int:
@@ -159,10 +166,26 @@ class Redundancy(Section):
 
 
 class Spend(Section):
-    """What the run may cost; above ``approve_above`` a person is asked first."""
+    """What the batch may cost, and when a person is asked.
+
+    Attributes:
+        budget: the most that a run may cost, unless a person approves more.
+        approve_above: the worst-case cost above which a person is asked before anything is published.
+        monthly_budget: the most that all runs planned in a calendar month (UTC) may cost; None: no limit.
+        ask_overrun: ask a person for more money where it does not suffice; otherwise the run fails or gives
+            items up.
+        answer_within: how long the run waits for that person once workers have answered.
+        minimum_hourly: warn where workers earn less than this per hour; None: never.
+        shared_account: something else pays from the account, so its balance proves nothing.
+    """
 
     budget: Money
     approve_above: Money
+    monthly_budget: Money | None = None
+    ask_overrun: bool = True
+    answer_within: Annotated[Duration, _ANSWER_TIME] = timedelta(hours=24)
+    minimum_hourly: Money | None = Decimal("8.00")
+    shared_account: bool = False
 
     @property
     def budget_cents(self) -> int:
@@ -173,6 +196,16 @@ class Spend(Section):
     def approve_above_cents(self) -> int:
         """The worst-case cost above which a person has to approve, in cents."""
         return to_cents(self.approve_above)
+
+    @property
+    def monthly_cents(self) -> int | None:
+        """The most that the runs of a calendar month may cost, in cents; None: no limit."""
+        return None if self.monthly_budget is None else to_cents(self.monthly_budget)
+
+    @property
+    def minimum_hourly_cents(self) -> int | None:
+        """Pay per hour below which there is a warning, in cents; None: no warning."""
+        return None if self.minimum_hourly is None else to_cents(self.minimum_hourly)
 
 
 class Polling(Section):

@@ -19,6 +19,7 @@ from groundswell.aws import runs
 from groundswell.aws.hooks.mturk import MTurkHook
 from groundswell.aws.operators.mturk import MTurkPublishHitsOperator
 from groundswell.aws.runs import LabelingRun
+from groundswell.aws.steps import spend
 from tests.groundswell.aws.workbench import KEYS, ShiftedClock, Workbench
 from tests.workforce.contract.contract_server import serve_in_thread
 from workforce.app import create_app
@@ -103,10 +104,11 @@ class Desk(Workbench):
         return shards
 
     def up_to_publishing(self, path: Path) -> str:
-        """Run load_dataset, plan_spend and publish_hits; return the run id."""
+        """Run load_dataset, plan_spend, approve_spend and publish_hits; return the run id."""
         run_id = f"manual__{uuid.uuid4().hex}"
         shards = self.load(path, run_id, relabel=True)
-        labeling.plan_spend.function(str(path), shards, run_id=run_id)
+        plan = labeling.plan_spend.function(str(path), shards, run_id=run_id)
+        spend.reserve(LabelingRun(str(path), run_id), plan, "a test")
         for shard in shards:
             operator(MTurkPublishHitsOperator, path, run_id, shard=shard).execute({})
         return run_id

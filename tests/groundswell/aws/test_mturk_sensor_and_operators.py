@@ -9,10 +9,9 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from airflow.sdk.exceptions import AirflowException, AirflowFailException, TaskAwaitingInput, TaskDeferred
+from airflow.sdk.exceptions import AirflowException, AirflowFailException, TaskDeferred
 
 from groundswell.aws.hooks.mturk import MTurkHook
-from groundswell.aws.operators.approval import SpendApprovalOperator
 from groundswell.aws.operators.mturk import (
     MTurkCollectAndExtendOperator,
     MTurkDeleteHitsOperator,
@@ -251,31 +250,3 @@ class TestPublishAndDelete:
             task(MTurkPublishHitsOperator, run, shard=0).execute({})
         assert "insufficient funds" in str(caught.value)
         assert str(caught.value).endswith("; add funds, then clear this task")
-
-
-class TestApproval:
-    @staticmethod
-    def approval(plan: dict[str, Any]) -> SpendApprovalOperator:
-        return SpendApprovalOperator(
-            task_id="approve", plan=plan, subject="Approve", body="{{ 1 }}", retries=0
-        )
-
-    def test_nobody_is_asked_below_the_threshold(self, desk: Desk) -> None:
-        result = self.approval({"approval": False, "text": "cheap"}).execute({})
-        assert result["chosen_options"] == ["Approve"]
-
-    def test_somebody_is_asked_above_it(self, monkeypatch: pytest.MonkeyPatch) -> None:
-        asked: list[dict[str, Any]] = []
-        monkeypatch.setattr(
-            "airflow.providers.standard.operators.hitl.upsert_hitl_detail",
-            lambda **named: asked.append(named),
-        )
-        one = self.approval({"approval": True, "text": "dear"})
-        assert {"plan", "subject", "body"} <= set(one.template_fields)
-
-        class TaskInstance:
-            id = "0198"
-
-        with pytest.raises(TaskAwaitingInput):
-            one.execute({"task_instance": TaskInstance()})  # type: ignore[typeddict-item]
-        assert asked[0]["options"] == ["Approve", "Reject"]

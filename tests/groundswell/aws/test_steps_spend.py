@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -11,6 +12,8 @@ from airflow.sdk.exceptions import AirflowSkipException
 
 from dags import labeling
 from groundswell.aws.runs import LabelingRun
+from groundswell.batches.units import dollars
+from groundswell.ledger.months import month_of
 from tests.groundswell.aws.desk import Desk, Served, served_market
 
 pytestmark = pytest.mark.contract
@@ -39,9 +42,14 @@ def test_certain_and_worst(desk: Desk) -> None:
     assert (row["items"], row["certain_cents"], row["worst_cents"]) == (3, 36, 90)
     assert (row["reward_cents"], row["fee_cents"], row["budget_cents"]) == (5, 1, 4500)
     assert row["balance_cents"] == desk._mturk.available_cents()
+    balance = dollars(row["balance_cents"])
     assert row["text"] == (
-        "3 items x 2 answers x ($0.05 + $0.01 fee) = $0.36 for certain, $0.90 at worst (5 answers each)"
+        "3 items x 2 answers x ($0.05 + $0.01 fee) = $0.36 for certain, $0.90 at worst (5 answers each); "
+        f"budget $45.00, balance {balance}; pay per hour is unknown: set task.expected_time for an estimate"
     )
+    assert (row["month"], row["hold_cents"]) == (month_of(datetime.now(UTC)), 90)
+    assert (row["limit_cents"], row["over_cents"], row["hourly_cents"]) == (None, 0, None)
+    assert row["funds_cents"] == sum(desk._mturk.balance_cents())
 
 
 @pytest.mark.parametrize(

@@ -18,8 +18,12 @@ from groundswell.aws.hooks.mturk import MTurkHook
 from groundswell.aws.progress import Progress
 from groundswell.aws.publishing import publish_shard
 from groundswell.aws.runs import LabelingRun
+from groundswell.aws.steps import spend
 from groundswell.aws.steps.dataset import load_dataset
+from groundswell.batches.planning import plan_spend
 from groundswell.ledger import FolderStore, annotation
+from groundswell.ledger.months import month_of
+from groundswell.ledger.shards import read_index
 from workforce.api.keys import AccessKey, StaticKeys
 from workforce.market import Market
 
@@ -48,7 +52,11 @@ class Workbench:
         self._mturk = MTurkHook(aws_conn_id="mturk_default")
         self.folder = folder
         self.monkeypatch = monkeypatch
-        monkeypatch.setattr(runs, "part_store", lambda uri, s3: FolderStore(folder / "store"))
+        real = runs.part_store
+        outputs = FolderStore(folder / "store")
+        monkeypatch.setattr(
+            runs, "part_store", lambda uri, s3: outputs if uri.startswith("s3://") else real(uri, s3)
+        )
 
     @staticmethod
     def keyring() -> StaticKeys:
@@ -59,6 +67,7 @@ class Workbench:
         batch = yaml.safe_load((CHECKOUT / "include/batches/iris.yaml").read_text())
         for name in ("training", "endpoint", "evaluation"):
             del batch[name]
+        batch["state"] = "store"
         dataset = self.folder / "items.csv"
         rows = [f"{item},5.1,3.5,1.4,0.2,flower-a.svg" for item in items]
         header = "id,sepal_length,sepal_width,petal_length,petal_width,image"
@@ -82,7 +91,22 @@ class Workbench:
         path = self.batch_file(items, **changes)
         run = self._quick(LabelingRun(str(path), f"manual__{uuid.uuid4().hex}"))
         load_dataset(run, relabel=True)
+        self.reserve(run)
         return run
+
+    def reserve(self, run: LabelingRun) -> None:
+        """Reserve the worst case of a run, as approve_spend does where nobody has to be asked."""
+        items = sum(entry["items"] for entry in read_index(run.ledger) or ())
+        worst = plan_spend(run.batch, items).worst_cents
+        plan = {
+            "at": runs.now_text(),
+            "month": month_of(datetime.now(UTC)),
+            "hold_cents": min(worst, run.batch.spend.budget_cents),
+            "limit_cents": None,
+            "over_cents": 0,
+            "text": "for a test",
+        }
+        spend.reserve(run, plan, spend.AUTOMATIC)
 
     def again(self, run: LabelingRun) -> LabelingRun:
         """The same run as a new process would see it."""

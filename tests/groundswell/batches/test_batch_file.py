@@ -111,7 +111,8 @@ def test_ten_from_the_start_may_have_more(tmp_path: Path) -> None:
         ({"training__hyper_parameters": {}}, "unknown option; did you mean hyperparameters?"),
         (
             {"spend__zzz": 1},
-            "spend.zzz: unknown option; remove it, the options here are budget, approve_above",
+            "spend.zzz: unknown option; remove it, the options here are budget, approve_above, "
+            "monthly_budget, ask_overrun, answer_within, minimum_hourly, shared_account",
         ),
         ({"task__reward": ...}, "task.reward: is missing; add it"),
         (

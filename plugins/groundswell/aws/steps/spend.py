@@ -1,16 +1,29 @@
-"""plan_spend: what the run may cost, held against budget and balance before anything is published."""
+"""The run's money: plan_spend, what an approval reserves, and giving back what was not needed."""
 
 from __future__ import annotations
 
 import logging
+from collections.abc import Mapping
 from dataclasses import asdict
+from datetime import UTC, datetime
 from typing import Any
 
+from groundswell.aws.limits import RunLimit, give_back
+from groundswell.aws.pace import earlier_pace
 from groundswell.aws.runs import LabelingRun, now_text
-from groundswell.batches.planning import check_spend, plan_spend, spend_warning
+from groundswell.batches.pay import judge_pay
+from groundswell.batches.planning import MonthRoom, judge_spend, plan_spend
+from groundswell.batches.units import dollars
+from groundswell.errors import MonthFull, SpendError
+from groundswell.ledger import RunState, months
+from groundswell.ledger.months import MonthBook, month_of
 from groundswell.ledger.shards import read_index
 
 log = logging.getLogger(__name__)
+
+AUTOMATIC = "automatic"
+#: What of a plan an approval allows.
+_ALLOWED = ("month", "hold_cents", "limit_cents", "over_cents")
 
 
 def plan(run: LabelingRun) -> dict[str, Any]:
@@ -20,27 +33,170 @@ def plan(run: LabelingRun) -> dict[str, Any]:
     HITs that the run has published already (the task was cleared) are covered by the liability that the
     workforce subtracts from the balance, so only the others are held against it.
 
-    :raises SpendError: where budget or balance is below the plan.
+    :raises SpendError: where the balance is below the plan, or a budget is and nobody may be asked.
     """
     batch = run.batch
-    items = sum(entry["items"] for entry in read_index(run.ledger) or ())
-    whole = plan_spend(batch, items)
-    published = plan_spend(batch, len(run.ledger.fold("hits").hits))
-    balance = run.mturk.available_cents()
-    limits = {
-        "budget_cents": batch.spend.budget_cents,
-        "balance_cents": balance + published.certain_cents,
-    }
-    check_spend(whole, **limits)
-    warning = spend_warning(whole, **limits)
+    state = run.ledger.fold("spend", "approvals", "hits")
+    whole = plan_spend(batch, _items(run))
+    published = plan_spend(batch, len(state.hits))
+    available, on_hold = run.mturk.balance_cents()
+    # Once reserved, a run stays in its month
+    month = str(state.month) if state.reserved_spend and state.month else month_of(datetime.now(UTC))
+    book = months.read(run.store, batch.name, month)
+    verdict = judge_spend(
+        whole,
+        batch.spend,
+        balance_cents=available + published.certain_cents,
+        room=month_room(run, book),
+        approved_cents=state.approved_cents,
+    )
+    pay = judge_pay(
+        whole.reward_cents,
+        earlier_pace(run.store, batch.name),
+        expected_seconds=batch.task.expected_seconds,
+        minimum_cents=batch.spend.minimum_hourly_cents,
+    )
+    if pay.low:
+        log.warning("an answer %s", pay.text)
+    limits = f"budget {dollars(batch.spend.budget_cents)}, balance {dollars(available)}"
     row = {
         "at": now_text(),
         **asdict(whole),
         "budget_cents": batch.spend.budget_cents,
-        "balance_cents": balance,
-        "text": "; ".join(filter(None, [whole.describe(), warning])),
-        "approval": warning is not None or whole.worst_cents > batch.spend.approve_above_cents,
+        "balance_cents": available,
+        "funds_cents": available + on_hold,
+        "month": month,
+        "hold_cents": verdict.hold_cents,
+        "limit_cents": verdict.limit_cents,
+        "over_cents": verdict.over_cents,
+        "hourly_cents": pay.hourly_cents,
+        "text": "; ".join([whole.describe(), limits, pay.text, *verdict.reasons]),
+        "approval": verdict.approval,
     }
     run.ledger.append("spend", [row])
-    log.info("%s; budget $%.2f, balance $%.2f", row["text"], batch.spend.budget_cents / 100, balance / 100)
-    return row
+    log.info("%s", row["text"])
+    return row | {"batch_path": run.batch_path}
+
+
+def _items(run: LabelingRun) -> int:
+    return sum(entry["items"] for entry in read_index(run.ledger) or ())
+
+
+def month_room(run: LabelingRun, book: MonthBook) -> MonthRoom:
+    """Return what a month leaves for the run."""
+    monthly = run.batch.spend.monthly_cents
+    if monthly is None:
+        return MonthRoom()
+    return MonthRoom(monthly, book.others_cents(run.run_id), book.describe(run.run_id, monthly))
+
+
+def reserve(run: LabelingRun, plan: Mapping[str, Any], by: str) -> MonthBook:
+    """
+    Reserve what a plan may cost: hold it in the month's book, and record who approved it.
+
+    It may be done again, by a retry or a twin; what the run holds is never lowered by it.
+
+    :param plan: what :func:`plan` returned.
+    :param by: the person who approved it, or ``automatic``.
+    :raises MonthFull: where the month has filled up since the plan was made.
+    """
+    state = run.ledger.fold("spend", "approvals")
+    monthly = run.batch.spend.monthly_cents
+    hold = int(plan["hold_cents"])
+    limit = None if monthly is None else monthly + int(plan["over_cents"])
+    try:
+        book = months.change(
+            run.store,
+            run.live.name,
+            plan["month"],
+            run.run_id,
+            lambda book: _at_least(book, run.run_id, hold),
+            limit_cents=limit,
+        )
+    except MonthFull as error:
+        raise MonthFull(
+            f"spend.monthly_budget: {error}: it has filled up since the spend was planned; clear plan_spend"
+        ) from error
+    _record(run, state, "spend", plan, by)
+    log.info("%s reserved in %s, approved by %s", dollars(hold), plan["month"], by)
+    return book
+
+
+def _at_least(book: MonthBook, run_id: str, cents: int) -> tuple[int, int]:
+    known = book.holds.get(run_id)
+    return (max(cents, known.cents), known.spent_cents) if known else (cents, 0)
+
+
+def _record(run: LabelingRun, state: RunState, what: str, plan: Mapping[str, Any], by: str) -> None:
+    """Record an approval once per plan: what it allows is the same, whoever comes second."""
+    row = {
+        "what": what,
+        "at": now_text(),
+        "by": by,
+        "plan": plan["at"],
+        **{key: plan[key] for key in _ALLOWED},
+        "text": plan["text"],
+    }
+    if _approval_of(state, what, plan) is None:
+        run.ledger.append("approvals", [row])
+
+
+def _approval_of(state: RunState, what: str, plan: Mapping[str, Any]) -> dict[str, Any] | None:
+    same = {"what": what, "plan": plan["at"], **{key: plan[key] for key in _ALLOWED}}
+    for row in state.approvals:
+        if same.items() <= row.items():
+            return row
+    return None
+
+
+def approved_by(run: LabelingRun, plan: Mapping[str, Any]) -> str | None:
+    """Return who approved this very plan before; None where nobody did."""
+    row = _approval_of(run.ledger.fold("approvals"), "spend", plan)
+    return None if row is None else str(row["by"])
+
+
+def require_reservation(run: LabelingRun) -> None:
+    """
+    Refuse to publish for a run that reserved nothing, or not enough and cannot get more.
+
+    A hold that was given back (the run had ended, and is taken up again) is taken again where the month has
+    room.
+
+    :raises SpendError: saying which task to clear.
+    """
+    state = run.ledger.fold()
+    limit = RunLimit(run, state)
+    first = limit.answer_cents * run.batch.redundancy.first
+    need = limit.committed_cents() + first * (_items(run) - len(state.hits))
+    book = months.read(run.store, run.live.name, state.month) if state.month else None
+    held = book.held_by(run.run_id) if book else None
+    if not state.reserved_spend or held is None:
+        raise SpendError(
+            f"run {run.run_id!r} has reserved nothing in {state.month or 'any month'}: its approval, or the "
+            "month's book, is missing (restored from a backup?); clear approve_spend"
+        )
+    if need > limit.own_cents:
+        raise SpendError(
+            f"spend.budget: run {run.run_id!r} needs {dollars(need)} for its first answers and may spend "
+            f"{dollars(limit.own_cents)}; clear plan_spend, or raise spend.budget"
+        )
+    if need > held and not limit.ensure(need):
+        raise SpendError(
+            f"spend.monthly_budget: run {run.run_id!r} holds {dollars(held)} of {state.month} and needs "
+            f"{dollars(need)}, which the month does not leave; clear plan_spend"
+        )
+
+
+def release(run: LabelingRun) -> None:
+    """
+    Give back to the month what the run can no longer spend.
+
+    What is left is what it has spent, and what workers may still earn who hold a HIT or whose answers wait.
+    """
+    book = give_back(run, end=True)
+    if book is not None:
+        held = book.holds[run.run_id]
+        log.info(
+            "the run holds %s of %s, %s of it spent",
+            *(dollars(held.cents), book.month, dollars(held.spent_cents)),
+        )
