@@ -101,6 +101,12 @@ class AirflowApi:
         answer = self._send("POST", f"/api/v2/dags/{quote(dag_id)}/clearTaskInstances", json=body)
         return sorted(str(each["task_id"]) for each in answer["task_instances"])
 
+    def answer(self, dag_id: str, run_id: str, task: Mapping[str, Any], option: str) -> None:
+        """Choose an option of a task instance that waits for a person, such as "Approve"."""
+        path = _run_path(dag_id, run_id) + f"/taskInstances/{quote(str(task['task_id']))}"
+        path += f"/{task.get('map_index', -1)}/hitlDetails"
+        self._send("PATCH", path, json={"chosen_options": [option], "params_input": {}})
+
     def run_state(self, dag_id: str, run_id: str) -> str:
         """State of a run: queued, running, success or failed."""
         return str(self._send("GET", _run_path(dag_id, run_id))["state"])
