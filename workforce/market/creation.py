@@ -16,6 +16,7 @@ from workforce.market.errors import NotImplementedYet, unknown
 from workforce.market.hit import Hit
 from workforce.market.ids import new_id
 from workforce.market.money import fee_cents
+from workforce.market.qualification_types import check_requirements
 from workforce.market.qualifications import normalise
 from workforce.market.question import parse_question
 from workforce.market.records import state_of
@@ -125,6 +126,7 @@ class Creation:
         properties = _Properties.of(params)
         with self._context.unit(now_ms) as unit:
             is_funded(unit.connection, account)
+            check_requirements(unit.connection, account, properties.requirements)
             return {"HITTypeId": self._type_of(unit, account, properties).hit_type_id}
 
     def hit(self, account: str, params: Mapping[str, Any], now_ms: int) -> dict[str, Any]:
@@ -174,6 +176,7 @@ class Creation:
     ) -> dict[str, Any]:
         hit_id = new_id()
         self._tokens.claim_hit(unit, account, operation, wish.token, hit_id)
+        check_requirements(unit.connection, account, hit_type.shown.requirements)
         # whole seconds, so that the times a client reads and sends back are the times we hold
         created_ms = whole_second_ms(unit.now_ms)
         hit = Hit(

@@ -57,10 +57,11 @@ def invalid(field: str, problem: str) -> RequestError:
 
 
 def unknown(kind: str, object_id: str) -> RequestError:
-    """An object that is not there, or belongs to somebody else. `kind` is "Hit", "HITType", "Assignment"."""
-    code = {"Hit": "HITDoesNotExist", "Assignment": "AssignmentDoesNotExist"}.get(
-        kind, "InvalidParameterValue"
-    )
+    """An object that is not there, or belongs to somebody else. `kind` is "Hit", "HITType", "Assignment",
+    "QualificationType".
+    """
+    codes = {"Hit": "HITDoesNotExist", "HITType": "InvalidParameterValue"}
+    code = codes.get(kind, f"{kind}DoesNotExist")
     return RequestError(f"{kind} {object_id} does not exist.", PREFIX + code)
 
 
@@ -75,8 +76,13 @@ def wrong_hit_state(status: str, allowed: str) -> RequestError:
 
 def wrong_assignment_state(allowed: str) -> RequestError:
     """An operation that the assignment's status does not allow."""
+    return wrong_state("Assignment", allowed)
+
+
+def wrong_state(kind: str, allowed: str) -> RequestError:
+    """An operation that the status of an "Assignment", "Qualification" or "QualificationType" forbids."""
     return RequestError(
-        f"This operation can be called with a status of: {allowed}", f"{PREFIX}InvalidAssignmentState"
+        f"This operation can be called with a status of: {allowed}", f"{PREFIX}Invalid{kind}State"
     )
 
 

@@ -8,8 +8,9 @@ from typing import Any
 
 from sqlalchemy import Connection, Row, Select, bindparam, exists, select, true
 
+from workforce.market.grants import record_of
 from workforce.market.hit import ASSIGNABLE
-from workforce.market.qualifications import Action, WorkerRecord, meets
+from workforce.market.qualifications import Action, meets
 from workforce.market.views import HitListing
 from workforce.store.tables import accounts, assignments, hit_types, hits
 from workforce.store.times import from_ms
@@ -58,13 +59,15 @@ def listing_query() -> Select[Any]:
     return _ONE
 
 
-def barred_types(connection: Connection, record: WorkerRecord) -> dict[Action, set[str]]:
+def barred_types(connection: Connection, worker: Row[Any]) -> dict[Action, set[str]]:
     """HIT types on offer with which the worker may not do something, for want of a qualification."""
     barred: dict[Action, set[str]] = {"discover": set(), "preview": set(), "accept": set()}
-    for row in connection.execute(_GUARDED):
+    guarded = connection.execute(_GUARDED).all()
+    record = record_of(connection, worker) if guarded else None
+    for row in guarded:
         requirements = json.loads(row.requirements)
         for action, types in barred.items():
-            if not meets(requirements, record, action):
+            if record and not meets(requirements, record, action):
                 types.add(row.hit_type_id)
     return barred
 

@@ -5,6 +5,8 @@ from __future__ import annotations
 from workforce.clock import Clock, SystemClock
 from workforce.market.audit import audit
 from workforce.market.calls import CallCounter
+from workforce.market.history import History
+from workforce.market.messages import Inbox
 from workforce.market.requester import RequesterService
 from workforce.market.sessions import SessionEpochs
 from workforce.market.settings import MarketSettings
@@ -29,6 +31,8 @@ class Market:
         self._calls = CallCounter(self._context)
         self.requester = RequesterService(self._context, self._timers)
         self.workers = WorkerService(self._context, self._timers)
+        self.inbox = Inbox(self._context)
+        self.history = History(self._context)
         self.sessions = SessionEpochs(self._context)
 
     def run_timers(self) -> None:

@@ -1,20 +1,31 @@
 """Requirements that a HIT makes of its workers.
 
-Until qualifications can be granted, two of the system's are known, because they follow from a worker's
-record. A requirement on any other is not met by anybody, so that guarded work is never offered silently
-to people it was not meant for.
+Of the system's qualifications two are known, because they follow from a worker's record. A requirement on
+another of the system's is not met by anybody, so that guarded work is never offered silently to people it
+was not meant for. Requesters' own are granted by them.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, Literal
 
 from workforce.market.errors import invalid
 
 NUMBER_APPROVED = "00000000000000000040"
 PERCENT_APPROVED = "000000000000000000L0"
+# id to name and description
+SYSTEM_TYPES = {
+    "2ARFPLSP75KLA8M8DH1HTEQVJT3SY6": ("Masters", "Masters of the sandbox; nobody has it here"),
+    "2F1QJWKUDD8XADTFD2Q0G6UTO95ALH": ("Masters", "Masters; nobody has it here"),
+    NUMBER_APPROVED: ("Worker_NumberHITsApproved", "The number of assignments approved so far"),
+    "00000000000000000060": ("Worker_Adult", "Adult content; nobody has it here"),
+    "00000000000000000071": ("Worker_Locale", "Where the worker is; nobody has it here"),
+    PERCENT_APPROVED: ("Worker_PercentAssignmentsApproved", "The percentage of submitted work approved"),
+}
+# of the old API, and still in old programs: submitted, abandoned, returned and rejected work in percent
+_OLD_SYSTEM_TYPES = tuple(f"000000000000000000{code}" for code in ("00", "70", "E0", "S0"))
 _PERCENT_FROM = 100  # the percentage counts as 100 until so many assignments are submitted
 
 _MOST_REQUIREMENTS = 10
@@ -44,10 +55,14 @@ _GUARDS: dict[str, frozenset[Action]] = {
 
 @dataclass(frozen=True)
 class WorkerRecord:
-    """What the system qualifications are worked out from: counts of assignments over all requesters."""
+    """What a worker's qualifications are worked out from.
+
+    Counts of assignments over all requesters, and the values of what requesters have granted, by type.
+    """
 
     submitted: int
     approved: int
+    granted: Mapping[str, int] = field(default_factory=dict)
 
 
 def normalise(value: object) -> list[dict[str, Any]]:
@@ -61,6 +76,18 @@ def normalise(value: object) -> list[dict[str, Any]]:
             "QualificationRequirements", f"must be at most {_MOST_REQUIREMENTS} items, got {len(value)}"
         )
     return [_requirement(item, f"QualificationRequirements[{number}]") for number, item in enumerate(value)]
+
+
+def is_system_type(type_id: str) -> bool:
+    """Whether a qualification type is the system's, not a requester's."""
+    return type_id in SYSTEM_TYPES or type_id in _OLD_SYSTEM_TYPES
+
+
+def custom_types(requirements: Sequence[Mapping[str, Any]]) -> set[str]:
+    """The qualification types of requesters that requirements name."""
+    return {
+        one["QualificationTypeId"] for one in requirements if not is_system_type(one["QualificationTypeId"])
+    }
 
 
 def meets(requirements: Sequence[Mapping[str, Any]], record: WorkerRecord, action: Action) -> bool:
@@ -130,12 +157,12 @@ def _problem(comparator: str, integers: int, locales: int) -> str | None:
 
 
 def _met(requirement: Mapping[str, Any], record: WorkerRecord) -> bool:
-    score = _score(requirement["QualificationTypeId"], record)
-    comparator = requirement["Comparator"]
-    if score is None or comparator == "DoesNotExist":
-        return False
-    if comparator == "Exists":
-        return True
+    type_id, comparator = requirement["QualificationTypeId"], requirement["Comparator"]
+    score = _score(type_id, record)
+    if comparator == "DoesNotExist":
+        return score is None and not is_system_type(type_id)
+    if score is None or comparator == "Exists":
+        return score is not None
     values = requirement.get("IntegerValues")
     return _compare(comparator, score, values) if values else False
 
@@ -147,7 +174,7 @@ def _score(type_id: str, record: WorkerRecord) -> int | None:
         if record.submitted < _PERCENT_FROM:
             return 100
         return record.approved * 100 // record.submitted
-    return None
+    return record.granted.get(type_id)
 
 
 def _compare(comparator: str, score: int, values: Sequence[int]) -> bool:

@@ -12,7 +12,10 @@ from workforce.market.bonuses import Bonuses
 from workforce.market.changes import Changes
 from workforce.market.creation import Creation
 from workforce.market.errors import NotImplementedYet, ServiceFault
+from workforce.market.grants import Grants
 from workforce.market.lists import Lists
+from workforce.market.messages import Notices
+from workforce.market.qualification_types import QualificationTypes
 from workforce.market.timers import Timers
 from workforce.market.tokens import Tokens
 from workforce.market.unit import Context
@@ -31,6 +34,7 @@ class RequesterService:
         creation, lists = Creation(context, tokens), Lists(context)
         changes = Changes(context, tokens, timers)
         bonuses = Bonuses(context, tokens)
+        types, grants = QualificationTypes(context), Grants(context)
         self._operations: dict[str, _Operation] = {
             "CreateHITType": creation.hit_type,
             "CreateHIT": creation.hit,
@@ -49,6 +53,17 @@ class RequesterService:
             "DeleteHIT": changes.delete,
             "SendBonus": bonuses.send,
             "ListBonusPayments": bonuses.payments,
+            "NotifyWorkers": Notices(context).notify,
+            "CreateQualificationType": types.create,
+            "GetQualificationType": types.get,
+            "ListQualificationTypes": types.found,
+            "UpdateQualificationType": types.update,
+            "DeleteQualificationType": types.delete,
+            "ListHITsForQualificationType": types.hits,
+            "AssociateQualificationWithWorker": grants.associate,
+            "DisassociateQualificationFromWorker": grants.disassociate,
+            "GetQualificationScore": grants.score,
+            "ListWorkersWithQualificationType": grants.workers,
         }
 
     @property

@@ -38,6 +38,43 @@ class AssignmentView:
     accepted_at: datetime
     deadline: datetime
     submitted_at: datetime | None = None
+    feedback: str | None = None  # the requester's, once it is approved or rejected
+
+
+@dataclass(frozen=True)
+class RejectionView:
+    """Rejected work as its worker sees it, with what the requester said."""
+
+    assignment_id: str
+    title: str
+    requester_name: str
+    reward_cents: int
+    rejected_at: datetime
+    feedback: str
+
+
+@dataclass(frozen=True)
+class BonusView:
+    """A bonus as its worker sees it."""
+
+    assignment_id: str
+    title: str
+    requester_name: str
+    cents: int
+    reason: str
+    given_at: datetime
+
+
+@dataclass(frozen=True)
+class MessageView:
+    """A message from a requester; `number` names it among the worker's own."""
+
+    number: int
+    requester_name: str
+    subject: str
+    text: str
+    sent_at: datetime
+    unread: bool
 
 
 @dataclass(frozen=True)

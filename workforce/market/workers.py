@@ -13,10 +13,11 @@ from sqlalchemy import Connection, Row, Select, bindparam, insert, select
 
 from workforce.market.answers import answer_xml
 from workforce.market.errors import Refused
+from workforce.market.grants import record_of
 from workforce.market.hit import ASSIGNABLE, DISPOSED, Hit
 from workforce.market.ids import new_id
 from workforce.market.listing import as_listing, available_query, barred_types, listing_query
-from workforce.market.qualifications import Action, WorkerRecord, meets
+from workforce.market.qualifications import Action, meets
 from workforce.market.question import parse_question
 from workforce.market.records import (
     ACCEPTED,
@@ -87,11 +88,11 @@ class WorkerService:
         Raises Refused if there is no such HIT.
         """
         with self._context.store.read() as connection:
-            record = _record(self._worker(connection, worker_id))
+            worker = self._worker(connection, worker_id)
             hit = find_hit(connection, hit_id, lock=False)
             if hit is None or hit.status == DISPOSED:
                 raise _no_hit(hit_id)
-            return self._meets(connection, hit, record, action)
+            return self._meets(connection, hit, worker, action)
 
     def listing(self, hit_id: str) -> HitListing:
         """One HIT, whoever may accept it; raises Refused if there is none or it was deleted."""
@@ -116,11 +117,11 @@ class WorkerService:
         """Take a seat. A worker gets one assignment of a HIT, ever, unless it was returned or abandoned."""
         now_ms = self._tick()
         with self._context.unit(now_ms) as unit:
-            record = _record(self._worker(unit.connection, worker_id))
+            worker = self._worker(unit.connection, worker_id)
             hit = find_hit(unit.connection, hit_id, lock=True)
             if hit is None or hit.status == DISPOSED:
                 raise _no_hit(hit_id)
-            self._check_free(unit.connection, hit, worker_id, record)
+            self._check_free(unit.connection, hit, worker)
             view = AssignmentView(
                 assignment_id=new_id(),
                 hit_id=hit_id,
@@ -192,7 +193,7 @@ class WorkerService:
     def _offered(self, worker_id: str, action: Action, limit: int, offset: int) -> list[HitListing]:
         now_ms = self._tick()
         with self._context.store.read() as connection:
-            barred = barred_types(connection, _record(self._worker(connection, worker_id)))
+            barred = barred_types(connection, self._worker(connection, worker_id))
             rows = connection.execute(
                 available_query(barred[action]).limit(max(0, limit)).offset(max(0, offset)),
                 {"worker": worker_id, "now": now_ms},
@@ -220,17 +221,18 @@ class WorkerService:
             raise Refused("unknown", f"Worker {worker_id[:80]} does not exist.")
         return row
 
-    def _check_free(self, connection: Connection, hit: Hit, worker_id: str, record: WorkerRecord) -> None:
-        if connection.execute(_LIVE, {"hit": hit.seq, "worker": worker_id}).first() is not None:
+    def _check_free(self, connection: Connection, hit: Hit, worker: Row[Any]) -> None:
+        if connection.execute(_LIVE, {"hit": hit.seq, "worker": worker.worker_id}).first() is not None:
             raise Refused("taken", "You have already accepted this HIT; a worker can do it once.")
         if hit.status != ASSIGNABLE:
             raise Refused("no_seat", "There is nothing left to do on this HIT.")
-        if not self._meets(connection, hit, record, "accept"):
+        if not self._meets(connection, hit, worker, "accept"):
             raise Refused("not_qualified", "You do not have the qualifications that this HIT requires.")
 
-    def _meets(self, connection: Connection, hit: Hit, record: WorkerRecord, action: Action) -> bool:
+    def _meets(self, connection: Connection, hit: Hit, worker: Row[Any], action: Action) -> bool:
         text = connection.execute(_REQUIREMENTS, {"hit_type": hit.hit_type_id}).scalar_one()
-        return meets(json.loads(text), record, action)
+        requirements = json.loads(text)
+        return not requirements or meets(requirements, record_of(connection, worker), action)
 
     def _accepted(self, unit: Unit, assignment_id: str, worker_id: str | None) -> tuple[Hit, Assignment]:
         found = lock_assignment(unit.connection, assignment_id)
@@ -264,10 +266,6 @@ def _insert_assignment(connection: Connection, hit_seq: int, view: AssignmentVie
     )
 
 
-def _record(row: Row[Any]) -> WorkerRecord:
-    return WorkerRecord(submitted=row.submitted, approved=row.approved)
-
-
 def _view(hit_id: str, assignment: Assignment) -> AssignmentView:
     status: AssignmentState = assignment.status  # type: ignore[assignment]
     submitted = assignment.submitted_ms
@@ -279,6 +277,7 @@ def _view(hit_id: str, assignment: Assignment) -> AssignmentView:
         accepted_at=from_ms(assignment.accepted_ms),
         deadline=from_ms(assignment.deadline_ms),
         submitted_at=None if submitted is None else from_ms(submitted),
+        feedback=assignment.feedback,
     )
 
 

@@ -56,6 +56,7 @@ def _worker_routes(site: Site) -> list[Route | Mount]:
         Route("/worker/sign-out", signed_in_form(site, sign_in.sign_out), methods=["POST"]),
         Route("/worker/hits", signed_in(site, lists.hits), methods=["GET"]),
         Route("/worker/work", signed_in(site, lists.my_work), methods=["GET"]),
+        Route("/worker/messages", signed_in(site, lists.messages), methods=["GET"]),
         Route("/worker/hits/{hit_id}", signed_in(site, tasks.preview), methods=["GET"]),
         Route("/worker/hits/{hit_id}/accept", signed_in_form(site, tasks.accept), methods=["POST"]),
         Route(turn, signed_in(site, tasks.work), methods=["GET"]),

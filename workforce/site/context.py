@@ -35,7 +35,9 @@ class Site:
             trim_blocks=True,
             lstrip_blocks=True,
         )
-        self._templates.filters.update(money=wording.money, duration=wording.duration, until=wording.until)
+        self._templates.filters.update(
+            money=wording.money, duration=wording.duration, until=wording.until, day=wording.day
+        )
 
     @property
     def workers(self) -> WorkerService:
@@ -61,8 +63,10 @@ class Site:
         **values: Any,
     ) -> HTMLResponse:
         """Render a page of the site."""
+        worker_id = session.worker_id if session else None
         html = self._templates.get_template(template).render(
-            worker_id=session.worker_id if session else None,
+            worker_id=worker_id,
+            unread=self._unread(worker_id) if worker_id else 0,
             csrf=self.sessions.token(session) if session else "",
             path=request.url.path,
             now=self.now(),
@@ -92,6 +96,12 @@ class Site:
             text=text,
             detail=detail,
         )
+
+    def _unread(self, worker_id: str) -> int:
+        try:
+            return self.market.inbox.unread(worker_id)
+        except Exception:  # a page that tells of a fault has this in its navigation too
+            return 0
 
     def _session_if_readable(self, request: Request) -> Session | None:
         try:

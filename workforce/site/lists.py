@@ -27,34 +27,68 @@ class HitGroup:
     count: int
 
 
+@dataclass(frozen=True)
+class _Slice:
+    """The page of a longer list that a request asks for, by the query parameter `name`."""
+
+    page: int
+    pages: int
+    name: str
+
+    @classmethod
+    def of(cls, request: Request, length: int, name: str = "page") -> _Slice:
+        pages = max(ceil(length / _PER_PAGE), 1)
+        return cls(min(_page_number(request, name), pages), pages, name)
+
+    @property
+    def offset(self) -> int:
+        return (self.page - 1) * _PER_PAGE
+
+
 def hits(site: Site, request: Request, session: Session, worker_id: str) -> Response:
     """Available HITs, grouped by HIT type."""
     groups, complete = _groups(site, worker_id)
-    pages = max(ceil(len(groups) / _PER_PAGE), 1)
-    page = min(_page_number(request), pages)
+    part = _Slice.of(request, len(groups))
     return site.page(
         request,
         "hits.html",
         session=session,
-        groups=groups[(page - 1) * _PER_PAGE : page * _PER_PAGE],
+        groups=groups[part.offset : part.offset + _PER_PAGE],
         total=sum(group.count for group in groups),
         complete=complete,
         returned="returned" in request.query_params,
-        page=page,
-        pages=pages,
+        part=part,
         held=_in_hand(site, worker_id),
     )
 
 
 def my_work(site: Site, request: Request, session: Session, worker_id: str) -> Response:
-    """What the worker has in hand, has submitted, and has earned."""
+    """What the worker has in hand, has submitted and earned, was given besides, and had rejected."""
+    history = site.market.history
+    earnings = site.workers.earnings(worker_id)
+    bonus_count, bonus_cents = history.bonus_total(worker_id)
+    rejected = _Slice.of(request, earnings.rejected, "rejected")
+    given = _Slice.of(request, bonus_count, "bonuses")
     return site.page(
         request,
         "my_work.html",
         session=session,
-        earnings=site.workers.earnings(worker_id),
+        earnings=earnings,
+        bonus_cents=bonus_cents,
         held=_in_hand(site, worker_id),
+        rejected=rejected,
+        rejections=history.rejected(worker_id, limit=_PER_PAGE, offset=rejected.offset),
+        given=given,
+        bonuses=history.bonuses(worker_id, limit=_PER_PAGE, offset=given.offset),
     )
+
+
+def messages(site: Site, request: Request, session: Session, worker_id: str) -> Response:
+    """What requesters have written to the worker; what is shown counts as read from then on."""
+    inbox = site.market.inbox
+    part = _Slice.of(request, inbox.count(worker_id))
+    found = inbox.read(worker_id, limit=_PER_PAGE, offset=part.offset)
+    return site.page(request, "messages.html", session=session, messages=found, part=part)
 
 
 def next_of_type(site: Site, worker_id: str, hit_type_id: str) -> HitListing | None:
@@ -85,6 +119,6 @@ def _in_hand(site: Site, worker_id: str) -> list[tuple[AssignmentView, HitListin
     return [(turn, site.workers.listing(turn.hit_id)) for turn in site.workers.held(worker_id)]
 
 
-def _page_number(request: Request) -> int:
-    text = request.query_params.get("page", "1")
+def _page_number(request: Request, name: str) -> int:
+    text = request.query_params.get(name, "1")
     return max(int(text), 1) if text.isdecimal() and len(text) < 7 else 1

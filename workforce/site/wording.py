@@ -28,6 +28,11 @@ def duration(seconds: float) -> str:
     return " ".join(parts) or "0 s"
 
 
+def day(moment: datetime) -> str:
+    """A date, the same for every reader: 5 January 2026."""
+    return f"{moment.day} {moment:%B %Y}"
+
+
 def until(moment: datetime, now: datetime) -> str:
     """How far away a moment is, "over" once it has passed."""
     left: timedelta = moment - now

@@ -184,6 +184,57 @@ bonuses = Table(
     Index("bonuses_of_worker", "worker_id", "seq"),
 )
 
+# from a requester to workers; the market has no other post
+messages = Table(
+    "messages",
+    metadata,
+    Column("seq", _SERIAL, primary_key=True, autoincrement=True),
+    Column("account_id", ForeignKey("accounts.account_id"), nullable=False),
+    Column("subject", Text, nullable=False),
+    Column("body", Text, nullable=False),
+    Column("at_ms", BigInteger, nullable=False),
+)
+
+message_recipients = Table(
+    "message_recipients",
+    metadata,
+    Column("worker_id", String(64), primary_key=True),
+    Column("message_seq", ForeignKey("messages.seq"), primary_key=True),
+    Column("read_ms", BigInteger),
+    Index("message_recipients_unread", "worker_id", "read_ms"),
+)
+
+qualification_types = Table(
+    "qualification_types",
+    metadata,
+    Column("seq", _SERIAL, primary_key=True, autoincrement=True),
+    Column("type_id", String(64), nullable=False, unique=True),
+    Column("account_id", ForeignKey("accounts.account_id"), nullable=False),
+    Column("name", Text, nullable=False),
+    Column("live_name", String(200)),  # the name again until it is deleted, then null
+    Column("keywords", Text),
+    Column("description", Text, nullable=False),
+    Column("status", String(16), nullable=False),
+    Column("retry_delay_s", BigInteger),
+    Column("created_ms", BigInteger, nullable=False),
+    Column("deleted_ms", BigInteger),
+    UniqueConstraint("account_id", "live_name", name="qualification_types_names"),
+)
+
+# workers by id alone: one may be given a qualification before the first sign-in
+qualifications = Table(
+    "qualifications",
+    metadata,
+    Column("seq", _SERIAL, primary_key=True, autoincrement=True),
+    Column("type_id", ForeignKey("qualification_types.type_id"), nullable=False),
+    Column("worker_id", String(64), nullable=False),
+    Column("value", BigInteger, nullable=False),
+    Column("granted_ms", BigInteger, nullable=False),
+    Column("revoked_ms", BigInteger),
+    UniqueConstraint("type_id", "worker_id", name="qualifications_once"),
+    Index("qualifications_of_worker", "worker_id", "type_id"),
+)
+
 tokens = Table(
     "tokens",
     metadata,

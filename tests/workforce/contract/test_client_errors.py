@@ -77,8 +77,11 @@ def test_ten_assignments_cannot_be_reached_from_below(served: Served) -> None:
 
 NOT_YET: list[tuple[str, dict[str, Any]]] = [
     ("list_worker_blocks", {}),
-    ("list_qualification_types", {"MustBeRequestable": False}),
-    ("notify_workers", {"Subject": "s", "MessageText": "m", "WorkerIds": ["A1"]}),
+    ("list_qualification_requests", {}),
+    (
+        "create_qualification_type",
+        {"Name": "n", "Description": "d", "QualificationTypeStatus": "Active", "AutoGranted": True},
+    ),
 ]
 
 

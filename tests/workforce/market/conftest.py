@@ -70,6 +70,21 @@ class Desk:
         self.market.workers.submit(assignment_id, [("label", label)], worker_id=worker)
         return assignment_id
 
+    def qualification(self, name: str) -> str:
+        """A new qualification type; its id."""
+        params = {"Description": "For tests", "QualificationTypeStatus": "Active"}
+        made = self.call("CreateQualificationType", Name=name, **params)
+        return str(made["QualificationType"]["QualificationTypeId"])
+
+    def grant(self, type_id: str, worker: str, value: int = 1, **more: Any) -> None:
+        self.call(
+            "AssociateQualificationWithWorker",
+            QualificationTypeId=type_id,
+            WorkerId=worker,
+            IntegerValue=value,
+            **more,
+        )
+
     def balance(self) -> tuple[str, str]:
         shape = self.call("GetAccountBalance")
         return shape["AvailableBalance"], shape["OnHoldBalance"]

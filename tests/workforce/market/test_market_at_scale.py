@@ -32,7 +32,8 @@ def busy(memory_desk: Any) -> Any:
     for number in range(4):
         hit = memory_desk.hit(2)
         memory_desk.submit(f"AW{number}", hit)
-    memory_desk.hit_type(QualificationRequirements=[{"QualificationTypeId": "3Q", "Comparator": "Exists"}])
+    needed = {"QualificationTypeId": memory_desk.qualification("expert"), "Comparator": "Exists"}
+    memory_desk.hit(hit_type=memory_desk.hit_type(QualificationRequirements=[needed]))
     return memory_desk
 
 
@@ -60,6 +61,17 @@ def calls(desk: Any) -> dict[str, Any]:
         "held": lambda: workers.held("AW0"),
         "submit": lambda: workers.submit(held, [("label", "x")]),
         "earnings": lambda: workers.earnings("AW0"),
+        "bonus": lambda: desk.call(
+            "SendBonus", AssignmentId=assignment, WorkerId="AW0", BonusAmount="1", Reason="r"
+        ),
+        "bonuses of hit": lambda: desk.call("ListBonusPayments", HITId=hit),
+        "bonuses of assignment": lambda: desk.call("ListBonusPayments", AssignmentId=assignment),
+        "bonuses of worker": lambda: desk.market.history.bonuses("AW0", limit=20),
+        "rejected": lambda: desk.market.history.rejected("AW0", limit=20),
+        "unread": lambda: desk.market.inbox.unread("AW0"),
+        "messages": lambda: desk.market.inbox.read("AW0", limit=20),
+        "notify": lambda: desk.call("NotifyWorkers", WorkerIds=["AW0"], Subject="s", MessageText="m"),
+        "grant": lambda: desk.grant(desk.qualification("judge"), "AW0"),
         "nothing due": desk.market.run_timers,
     }
 
@@ -67,6 +79,8 @@ def calls(desk: Any) -> dict[str, Any]:
 NAMES = [
     *("create", "get", "list", "next page", "reviewable", "reviewable of type", "assignments", "assignment"),
     *("approve", "balance", "available", "accept", "held", "submit", "earnings", "nothing due"),
+    *("bonus", "bonuses of hit", "bonuses of assignment", "bonuses of worker", "rejected"),
+    *("unread", "messages", "notify", "grant"),
 ]
 
 
@@ -78,6 +92,9 @@ INDEX = {
     "reviewable of type": "hits_of_type (hit_type_id=? AND status=?",
     "available": "hits_open (status=?",
     "assignments": "assignments_submitted (hit_seq=? AND submitted_ms>?",
+    "bonuses of hit": "bonuses_of_hit (hit_seq=?",
+    "bonuses of worker": "bonuses_of_worker (worker_id=?",
+    "unread": "message_recipients_unread (worker_id=? AND read_ms=?",
     "held": "assignments_of_worker (worker_id=? AND status=?",
 }
 

@@ -75,11 +75,24 @@ def test_at_most_ten() -> None:
         (need(LOCALE, "EqualTo", LocaleValues=[US]), False),
         (need(LOCALE, "NotEqualTo", LocaleValues=[US]), False),
         (need("3SOMETHINGELSE", "Exists"), False),
-        (need("3SOMETHINGELSE", "DoesNotExist"), False),
+        (need("3SOMETHINGELSE", "DoesNotExist"), True),
+        (need("3SOMETHINGELSE", "NotEqualTo", 1), False),
+        (need("3SOMETHINGELSE", "NotIn", 1), False),
+        (need(LOCALE, "DoesNotExist"), False),
+        (need("3GRANTED", "DoesNotExist"), False),
+        (need("3GRANTED", "Exists"), True),
+        (need("3GRANTED", "EqualTo", 7), True),
+        (need("3GRANTED", "NotEqualTo", 7), False),
+        (need("3GRANTED", "LessThan", 7), False),
+        (need("3GRANTED", "LessThanOrEqualTo", 7), True),
+        (need("3GRANTED", "GreaterThan", 6), True),
+        (need("3GRANTED", "GreaterThanOrEqualTo", 8), False),
+        (need("3GRANTED", "In", 6, 7), True),
+        (need("3GRANTED", "NotIn", 6, 8), True),
     ],
 )
 def test_what_a_worker_meets(requirement: dict[str, Any], met: bool) -> None:
-    record = WorkerRecord(submitted=120, approved=90)
+    record = WorkerRecord(submitted=120, approved=90, granted={"3GRANTED": 7})
     assert meets(normalise([requirement]), record, "accept") is met
     assert meets(normalise([need(APPROVED, "Exists"), requirement]), record, "accept") is met
 

@@ -124,6 +124,19 @@ def answers(shop: Market, hit: str) -> list[str]:
     return [turn["Answer"] for turn in found["Assignments"]]
 
 
+def reviewed(shop: Market, hit: str, worker: str) -> None:
+    """The worker did the HIT, was rejected, told so, and given something for it; all in long words."""
+    turn = shop.workers.accept(worker, hit).assignment_id
+    shop.workers.submit(turn, [("label", "setosa")], worker_id=worker)
+    calls = {
+        "RejectAssignment": {"AssignmentId": turn, "RequesterFeedback": "Too short. " + "petal" * 30},
+        "SendBonus": {"AssignmentId": turn, "WorkerId": worker, "BonusAmount": "1.20", "Reason": "x" * 90},
+        "NotifyWorkers": {"WorkerIds": [worker], "Subject": "y" * 90, "MessageText": "<b>\n" + "z" * 90},
+    }
+    for operation, params in calls.items():
+        shop.requester.call(operation, ACCOUNT, params)
+
+
 def sign_in(page: Any) -> None:
     page.goto("/worker")
     # The field has the focus by itself, but only once the page is painted
@@ -236,7 +249,7 @@ def test_the_clock_runs_and_says_when_time_is_over(page: Any, put_out: Callable[
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])
 def test_nothing_sticks_out_on_a_narrow_screen(
-    chromium: Any, site: str, put_out: Callable[..., str], scheme: Any
+    chromium: Any, site: str, shop: Market, put_out: Callable[..., str], scheme: Any
 ) -> None:
     hit = put_out(FORM)
     context = chromium.new_context(base_url=site, viewport={"width": 320, "height": 640}, color_scheme=scheme)
@@ -245,10 +258,32 @@ def test_nothing_sticks_out_on_a_narrow_screen(
     troubles: list[str] = []
     page.on("pageerror", lambda error: troubles.append(str(error)))
     sign_in(page)
-    for path in ("/worker/hits", "/worker/work", f"/worker/hits/{hit}", "/worker/none"):
+    reviewed(shop, hit, "A2WORKER")
+    for path in ("/worker/hits", "/worker/work", "/worker/messages", f"/worker/hits/{hit}", "/worker/none"):
         page.goto(path)
         width = page.evaluate("document.documentElement.scrollWidth")
         assert width <= 320, f"{path} is {width} px wide"
         assert page.locator("main, [role=main]").count() == 1
     context.close()
     assert troubles == []
+
+
+def test_a_worker_reads_feedback_and_messages_with_the_keyboard_alone(
+    page: Any, shop: Market, put_out: Callable[..., str]
+) -> None:
+    hit = put_out(FORM)
+    shop.workers.ensure_worker("A2WORKER")
+    reviewed(shop, hit, "A2WORKER")
+    sign_in(page)
+    assert page.locator("nav .count").inner_text().split() == ["1", "unread"]
+    press_until(page, lambda: focused(page).startswith("Messages"))
+    page.keyboard.press("Enter")
+    page.wait_for_url("**/worker/messages")
+    assert page.locator(".message .text").inner_text().startswith("<b>\nzzz")
+    assert page.locator("nav .count").count() == 0
+    press_until(page, lambda: focused(page) == "My work")
+    page.keyboard.press("Enter")
+    page.wait_for_url("**/worker/work")
+    rejected = page.get_by_role("region", name="Rejected")
+    assert rejected.get_by_text("Too short.").is_visible()
+    assert page.get_by_role("region", name="Bonuses").get_by_text("$1.20").is_visible()

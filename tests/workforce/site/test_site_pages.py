@@ -22,6 +22,7 @@ GETS = [
     "/worker/hits",
     "/worker/hits?page=2",
     "/worker/work",
+    "/worker/messages",
     "/worker/hits/{hit}",
     "/worker/assignments/{turn}",
     "/worker/assignments/{turn}/state",
@@ -266,6 +267,76 @@ def test_my_work_shows_what_is_held_submitted_and_paid(worker: Any, publish: Pub
         dt.text: dt.find_next("dd").text for dt in soup(worker.get("/worker/work")).select(".figures dt")
     }
     assert (figures["Approved"], figures["Waiting for approval"], figures["Paid"]) == ("1", "$0.00", "$0.05")
+
+
+def test_my_work_shows_feedback_and_bonuses_as_text(worker: Any, publish: Publish, market: Market) -> None:
+    turn = worker.accept(publish(Title="Name the <i>flower</i>"))
+    worker.client.post("/mturk/externalSubmit", data={"assignmentId": turn, "label": "setosa"})
+    before = soup(worker.get("/worker/work"))
+    assert before.find(id="rejected") is None
+    assert before.find(id="bonuses") is None
+    feedback = "The petals <b>are</b> & were longer.\nSee the guide."
+    market.requester.call("RejectAssignment", ACCOUNT, {"AssignmentId": turn, "RequesterFeedback": feedback})
+    bonus = {"AssignmentId": turn, "WorkerId": "A2WORKER", "BonusAmount": "1.20", "Reason": "For <your> time"}
+    market.requester.call("SendBonus", ACCOUNT, bonus)
+    page = soup(worker.get("/worker/work"))
+    rejected = page.find(id="rejected").find_parent("section")
+    assert rejected.blockquote.text == feedback
+    assert rejected.a.text == "Name the <i>flower</i>"
+    assert "$0.05 not paid" in rejected.text
+    assert "Iris Lab, 5 January 2026" in rejected.text
+    given = page.find(id="bonuses").find_parent("section")
+    assert (given.blockquote.text, given.select_one(".sum").text) == ("For <your> time", "$1.20")
+    figures = {dt.text: dt.find_next("dd").text for dt in page.select(".figures dt")}
+    assert (figures["Rejected"], figures["Paid"], figures["of it bonuses"]) == ("1", "$1.20", "$1.20")
+    assert soup(worker.get(f"/worker/assignments/{turn}")).blockquote.text == feedback
+    market.requester.call("ApproveAssignment", ACCOUNT, {"AssignmentId": turn, "OverrideRejection": True})
+    assert soup(worker.get("/worker/work")).find(id="rejected") is None
+
+
+def test_many_bonuses_are_paged(worker: Any, publish: Publish, market: Market) -> None:
+    turn = worker.accept(publish())
+    worker.client.post("/mturk/externalSubmit", data={"assignmentId": turn, "label": "setosa"})
+    common = {"AssignmentId": turn, "WorkerId": "A2WORKER", "BonusAmount": "0.01"}
+    for number in range(21):
+        market.requester.call("SendBonus", ACCOUNT, {**common, "Reason": f"No. {number}"})
+    page = soup(worker.get("/worker/work"))
+    assert [each.text for each in page.select("blockquote")] == [f"No. {n}" for n in range(20, 0, -1)]
+    assert page.find("a", rel="next")["href"] == "/worker/work?bonuses=2#bonuses"
+    last = soup(worker.get("/worker/work?bonuses=2"))
+    assert [each.text for each in last.select("blockquote")] == ["No. 0"]
+
+
+def test_messages_are_shown_as_text_and_counted_until_read(
+    worker: Any, publish: Publish, market: Market
+) -> None:
+    assert "No messages" in worker.get("/worker/messages").text
+    turn = worker.accept(publish())
+    worker.client.post("/mturk/externalSubmit", data={"assignmentId": turn, "label": "setosa"})
+    market.requester.call("ApproveAssignment", ACCOUNT, {"AssignmentId": turn})
+    message = {"WorkerIds": ["A2WORKER"], "Subject": "<img src=x> & you", "MessageText": "a < b\n<script>"}
+    market.requester.call("NotifyWorkers", ACCOUNT, message)
+    assert soup(worker.get("/worker/work")).select_one("nav .count").text == "1 unread"
+    page = soup(worker.get("/worker/messages"))
+    assert page.select_one(".message h2").text == "New <img src=x> & you"
+    assert page.select_one(".message .text").text == "a < b\n<script>"
+    assert page.select_one(".message .soft").text == "Iris Lab, 5 January 2026"
+    assert page.select("main img, main script") == []
+    assert page.select_one("nav .count") is None
+    again = soup(worker.get("/worker/messages"))
+    assert again.select_one(".message h2").text == "<img src=x> & you"
+
+
+def test_messages_are_ones_own(
+    worker: Any, make_worker: Callable[[str], Any], publish: Publish, market: Market
+) -> None:
+    turn = worker.accept(publish())
+    worker.client.post("/mturk/externalSubmit", data={"assignmentId": turn, "label": "setosa"})
+    market.requester.call("ApproveAssignment", ACCOUNT, {"AssignmentId": turn})
+    notice = {"WorkerIds": ["A2WORKER"], "Subject": "Private", "MessageText": "Only yours"}
+    market.requester.call("NotifyWorkers", ACCOUNT, notice)
+    assert "Only yours" not in make_worker("A2OTHER").get("/worker/messages").text
+    assert market.inbox.unread("A2WORKER") == 1
 
 
 # --- one HIT ------------------------------------------------------------------------------------------
