@@ -102,6 +102,15 @@ def delete_logs(batch_path: str, run_id: Any = None, ti: Any = None) -> dict[str
 
 
 @task(trigger_rule=TriggerRule.ALL_DONE)
+def reconcile(batch_path: str, run_id: Any = None) -> dict[str, Any]:
+    """Hold the ledger against the workforce; fail with a table of what differs."""
+    from groundswell.aws.steps.reconcile import reconcile as compare
+
+    with open_run(batch_path, run_id, "mturk") as run:
+        return compare(run)
+
+
+@task(trigger_rule=TriggerRule.ALL_DONE)
 def report(batch_path: str, run_id: Any = None, ti: Any = None) -> dict[str, Any]:
     """Write the summary of the run; fail where the clean-up left something behind."""
     from groundswell.aws.steps.summary import summarise
@@ -124,15 +133,15 @@ def model_tasks(batch: Batch, path: str, dataset: Any) -> list[Any]:
 
 @task_group
 def clean_up(batch: Batch, path: str, setups: list[Any]) -> None:
-    """Delete what the run published and deployed, whatever became of it; then sum up."""
-    steps = [
-        MTurkDeleteHitsOperator(
-            task_id="delete_hits",
-            batch_path=path,
-            aws_conn_id=batch.connections.mturk,
-            retry_delay=batch.task.assignment_duration,  # a worker may still hold a HIT for that long
-        )
-    ]
+    """Close the books, delete what the run published and deployed, whatever became of it; then sum up."""
+    delete_hits = MTurkDeleteHitsOperator(
+        task_id="delete_hits",
+        batch_path=path,
+        aws_conn_id=batch.connections.mturk,
+        retry_delay=batch.task.assignment_duration,  # a worker may still hold a HIT for that long
+    )
+    reconcile(path) >> delete_hits
+    steps = [delete_hits]
     if batch.training is not None:
         steps.append(delete_logs(path))
     if batch.endpoint is not None:
@@ -169,6 +178,7 @@ def labeling_dag(batch: Batch) -> DAG:
         plan = plan_spend(path, shards)
         approve = SpendApprovalOperator(
             task_id="approve_spend",
+            batch_path=path,
             plan=plan,
             subject=f"Approve the spend of batch {batch.name}",
             body="{{ ti.xcom_pull(task_ids='plan_spend')['text'] }}",

@@ -7,7 +7,7 @@ that are not settled are asked again by a later run.
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -44,7 +44,7 @@ def file_of(name: str) -> Path:
     raise AirflowFailException(f"there is no batch {name!r}; there are: {', '.join(names) or 'none'}")
 
 
-@task(retries=3)
+@task
 def stop(params: Any = None, dag_run: Any = None) -> dict[str, Any]:
     """Write the ban, then take the HITs off the market."""
     from groundswell.aws import stopping
@@ -68,6 +68,7 @@ with DAG(
     catchup=False,
     is_paused_upon_creation=False,  # an emergency brake that has to be unpaused first is none
     params={"batch": BATCH, "run": RUN},
+    default_args={"owner": "operations", "retries": 3, "retry_delay": timedelta(seconds=10)},
     tags=["operations"],
 ):
     stop()

@@ -71,6 +71,9 @@ def test_clean_up_is_a_teardown_that_leaves_the_runs_state_to_the_work(dagbag: A
     assert {task.task_id for task in dag.tasks if task.is_setup} == {"load_dataset", "deploy"}
     report = dag.get_task("clean_up.report")
     assert report.upstream_task_ids == CLEAN_UP
+    reconcile = dag.get_task("clean_up.reconcile")
+    assert reconcile.trigger_rule.value == "all_done"
+    assert "clean_up.delete_hits" in reconcile.downstream_task_ids, "HITs that are gone cannot be compared"
     assert report.trigger_rule.value == "all_done"
 
 
@@ -132,7 +135,7 @@ def test_a_broken_batch_file_says_so_and_leaves_the_others_alone(
     )
     assert bag.import_errors == {}
     assert {"labeling_iris", "labeling_second"} < bag.dags.keys()
-    assert len(bag.dags["labeling_iris"].task_ids) == 17, "a copy does not replace the DAG of the batch"
+    assert len(bag.dags["labeling_iris"].task_ids) == 18, "a copy does not replace the DAG of the batch"
     broken = {dag.dag_display_name: dag for dag in bag.dags.values() if dag.dag_id.startswith("broken")}
     assert broken.keys() == {"broken: typo (1).yaml", "broken: twin.yaml", "broken: shared.yaml"}
     typo = broken["broken: typo (1).yaml"]
@@ -151,4 +154,4 @@ def test_a_batch_may_do_without_a_model(bag_with: Callable[[dict[str, str]], Any
     labels_only = labels_only.replace("groundswell-iris", "groundswell-plain")
     bag = bag_with({"plain.yaml": labels_only})
     tasks = set(bag.dags["labeling_plain"].task_ids)
-    assert tasks == {*LIFECYCLE[:8], "clean_up.delete_hits", "clean_up.report"}
+    assert tasks == {*LIFECYCLE[:8], "clean_up.reconcile", "clean_up.delete_hits", "clean_up.report"}
