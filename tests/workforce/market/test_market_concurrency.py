@@ -122,6 +122,21 @@ def test_identical_types_made_at_once_are_one(desk: Any) -> None:
     assert len(set(results)) == 1
 
 
+def test_qualifications_made_and_granted_at_once_are_one(desk: Any) -> None:
+    results = at_once(*[lambda: desk.qualification("Make-up")] * 4)
+    (type_id,) = [result for result in results if isinstance(result, str)]
+    assert sum("already created" in str(result) for result in results) == 3
+    results = at_once(*(partial(desk.grant, type_id, "AWA", value) for value in range(4)))
+    assert results == [None] * 4
+    listed = desk.call("ListWorkersWithQualificationType", QualificationTypeId=type_id)["Qualifications"]
+    assert [each["WorkerId"] for each in listed] == ["AWA"]
+    assert desk.market.inbox.count("AWA") == 1, "one grant, one message"
+    key = {"QualificationTypeId": type_id, "WorkerId": "AWA"}
+    results = at_once(*[lambda: desk.call("DisassociateQualificationFromWorker", **key)] * 3)
+    assert sum(result == {} for result in results) == 1
+    assert sum("status of: Granted" in str(result) for result in results) == 2
+
+
 def test_timers_in_several_threads_act_once(desk: Any) -> None:
     hit_type = desk.hit_type(AutoApprovalDelayInSeconds=400)
     found = [desk.hit(3, lifetime=60, hit_type=hit_type) for _ in range(8)]

@@ -288,7 +288,7 @@ def test_my_work_shows_feedback_and_bonuses_as_text(worker: Any, publish: Publis
     given = page.find(id="bonuses").find_parent("section")
     assert (given.blockquote.text, given.select_one(".sum").text) == ("For <your> time", "$1.20")
     figures = {dt.text: dt.find_next("dd").text for dt in page.select(".figures dt")}
-    assert (figures["Rejected"], figures["Paid"], figures["of it bonuses"]) == ("1", "$1.20", "$1.20")
+    assert (figures["Rejected"], figures["Paid"], figures["Paid in bonuses"]) == ("1", "$1.20", "$1.20")
     assert soup(worker.get(f"/worker/assignments/{turn}")).blockquote.text == feedback
     market.requester.call("ApproveAssignment", ACCOUNT, {"AssignmentId": turn, "OverrideRejection": True})
     assert soup(worker.get("/worker/work")).find(id="rejected") is None
