@@ -19,11 +19,12 @@ from botocore.stub import Stubber
 
 from groundswell.aws.exceptions import WorkforceUnreachable
 from groundswell.aws.part_store import S3PartStore, s3_location
-from groundswell.aws.runs import open_run
+from groundswell.aws.runs import all_ledgers, all_runs, open_run
 from groundswell.aws.steps.dataset import load_dataset
 from groundswell.aws.steps.labels import consolidate, write_dataset
 from groundswell.errors import LedgerError
-from groundswell.ledger.store import FolderStore
+from groundswell.ledger import FolderStore, Ledger, PartStore
+from groundswell.ledger.claims import claim
 from tests.groundswell.aws.desk import connection, record
 from tests.groundswell.aws.workbench import ShiftedClock, Workbench
 from tests.support.cloud_process import CHECKOUT, CloudProcess
@@ -193,28 +194,80 @@ def batch_file(s3: S3Hook, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> A
     return write
 
 
-@pytest.mark.contract
-def test_the_store_as_the_folder_store(s3: S3Hook, tmp_path: Path) -> None:
-    for store in (S3PartStore(f"s3://{BUCKET}/a/state#1", s3), FolderStore(tmp_path)):
-        assert store.get("run/p.jsonl") is None
-        assert store.put_if_absent("run/p.jsonl", b"one") is True
-        assert store.put_if_absent("run/p.jsonl", b"two") is False
-        assert store.get("run/p.jsonl") == b"one"
-        store.put("run/summary.json", b"1")
-        store.put("run/summary.json", b"2")
-        assert store.get("run/summary.json") == b"2"
-        store.put("runner/x", b"")
-        assert list(store.keys("run/")) == ["run/p.jsonl", "run/summary.json"]
-    assert S3PartStore(f"s3://{BUCKET}/a/state", s3).keys("") == [], "# belongs to the name"
+# what every store promises
+
+
+@pytest.fixture(params=["folder", "s3"])
+def store(request: pytest.FixtureRequest, tmp_path: Path) -> PartStore:
+    if request.param == "folder":
+        return FolderStore(tmp_path / "not made yet" / "state#1")
+    s3: S3Hook = request.getfixturevalue("s3")
+    return S3PartStore(f"s3://{BUCKET}/{tmp_path.name}/state#1", s3)
 
 
 @pytest.mark.contract
-def test_of_many_writers_of_a_part_one_succeeds(s3: S3Hook) -> None:
-    store = S3PartStore(f"s3://{BUCKET}/race", s3)
+def test_a_part_is_written_once_and_a_document_again(store: PartStore) -> None:
+    assert store.get("run/p.jsonl") is None
+    assert store.put_if_absent("run/p.jsonl", b"one") is True
+    assert store.put_if_absent("run/p.jsonl", b"two") is False
+    assert store.get("run/p.jsonl") == b"one"
+    store.put("run/summary.json", b"1")
+    store.put("run/summary.json", b"2")
+    assert store.get("run/summary.json") == b"2"
+    assert store.get("run") is None, "a folder is no part"
+    assert store.get("run/p.jsonl/below") is None
+    assert store.uri("run/p.jsonl").endswith(("state#1/run/p.jsonl", "state%231/run/p.jsonl"))
+
+
+@pytest.mark.contract
+def test_listing_by_prefix(store: PartStore) -> None:
+    assert list(store.keys("")) == []
+    assert list(store.folders("")) == []
+    keys = ["b/r+1/hits/2", "b/r+1/hits/1", "b/r+1/hitsandmore/x", "b/r.2/spend/1", "ba/r/1", "top", "b-"]
+    for key in keys:
+        store.put_if_absent(key, b"")
+    expected = {
+        "": sorted(keys),
+        "b/": ["b/r+1/hits/1", "b/r+1/hits/2", "b/r+1/hitsandmore/x", "b/r.2/spend/1"],
+        "b/r+1/hits/": ["b/r+1/hits/1", "b/r+1/hits/2"],
+        "b/r+1/hits": ["b/r+1/hits/1", "b/r+1/hits/2", "b/r+1/hitsandmore/x"],
+        "b": ["b-", "b/r+1/hits/1", "b/r+1/hits/2", "b/r+1/hitsandmore/x", "b/r.2/spend/1", "ba/r/1"],
+        "none/": [],
+        "top/": [],
+    }
+    assert {prefix: list(store.keys(prefix)) for prefix in expected} == expected
+    assert list(store.folders("")) == ["b", "ba"]
+    assert list(store.folders("b/")) == ["r+1", "r.2"]
+    assert list(store.folders("b/r.2/spend/")) == []
+    assert list(store.folders("none/")) == []
+
+
+@pytest.mark.contract
+def test_of_many_writers_of_a_part_one_succeeds(store: PartStore) -> None:
     for number in range(5):
         with ThreadPoolExecutor(8) as pool:
-            written = list(pool.map(lambda _, n=number: store.put_if_absent(f"part-{n}", b"x"), range(8)))
+            bodies = [str(each).encode() for each in range(8)]
+            written = list(pool.map(lambda body, n=number: store.put_if_absent(f"run/{n}", body), bodies))
         assert written.count(True) == 1
+        assert store.get(f"run/{number}") == bodies[written.index(True)]
+
+
+@pytest.mark.contract
+def test_a_run_is_kept_and_found(store: PartStore) -> None:
+    for batch, run_id in [("iris", "r1"), ("iris", "manual/2027"), ("pets", "r1")]:
+        ledger = Ledger(store, batch, run_id)
+        claim(store, batch, run_id, ["a"], until="2027")
+        ledger.append("approvals", [{"what": "spend", "at": "2026", "by": "me", "limit_cents": 5}])
+        ledger.put_document("summary.json", {"open": 0})
+        assert ledger.fold().approved_cents == 5
+    Ledger(store, "pets", "unclaimed").put_document("summary.json", {})
+    assert all_runs(store, "iris") == ["manual/2027", "r1"]
+    assert all_ledgers(store) == [
+        ("iris", "manual/2027"),
+        ("iris", "r1"),
+        ("pets", "r1"),
+        ("pets", "unclaimed"),
+    ]
 
 
 @pytest.mark.contract

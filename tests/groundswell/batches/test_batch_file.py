@@ -9,6 +9,7 @@ import pytest
 import yaml
 
 from groundswell.batches.model import Batch, batch_files, load_batches
+from groundswell.batches.options import folder_of
 from groundswell.errors import BatchError
 
 IRIS = Path(__file__).parents[3] / "include" / "batches" / "iris.yaml"
@@ -137,7 +138,19 @@ def test_ten_from_the_start_may_have_more(tmp_path: Path) -> None:
         ({"name": "Iris 2027"}, "name: 'Iris 2027' does not fit; use 1 to 63 lower-case letters"),
         ({"name": "x" * 64}, "name: "),
         ({"schedule": "every day"}, "schedule: 'every day' does not fit; write null, or a cron expression"),
-        ({"state": "/tmp/state"}, "state: '/tmp/state' is not an S3 URI"),
+        *(
+            ({"state": value}, f"state: {value!r} {says}")
+            for value, says in [
+                ("gs://b/state", "is neither s3://bucket/prefix nor a folder; write s3://bucket/prefix,"),
+                ("s3://B", "is not an S3 URI; write s3://bucket or s3://bucket/prefix"),
+                ("file://host/state", "does not name a folder of this machine; write file:///absolute/path"),
+                ("file:///state?x=1", "does not name a folder of this machine; write file:///absolute/path"),
+                ("file://", "does not name a folder of this machine; write file:///absolute/path"),
+                ("", "is neither s3://bucket/prefix nor a folder"),
+                (7, "is neither s3://bucket/prefix nor a folder"),
+                ("a\0b", "is neither s3://bucket/prefix nor a folder"),
+            ]
+        ),
         (
             {"dataset__format": "xlsx"},
             "dataset.format: 'xlsx' is not known; write 'csv', 'jsonl' or 'manifest'",
@@ -239,3 +252,23 @@ def test_load_batches_takes_yaml_files_by_name_and_refuses_a_name_twice(tmp_path
         load_batches(tmp_path)
     with pytest.raises(BatchError, match="there is no such folder"):
         load_batches(tmp_path / "none")
+
+
+@pytest.mark.parametrize(
+    ("written", "folder"),
+    [
+        ("state", "{base}/state"),
+        ("../over here/state", "{parent}/over here/state"),
+        ("/srv/state", "/srv/state"),
+        ("file:///srv/state/", "/srv/state"),
+        ("file:///srv/a%20b%23", "/srv/a b#"),
+        ("100%/#1", "{base}/100%/#1"),
+    ],
+)
+def test_state_in_a_local_folder(tmp_path: Path, written: str, folder: str) -> None:
+    batch = load(tmp_path, edited(state=written))
+    expected = folder.format(base=tmp_path, parent=tmp_path.parent)
+    assert batch.state.startswith("file:///")
+    assert folder_of(batch.state) == Path(expected)
+    again = load(tmp_path, edited(state=batch.state))
+    assert again.state == batch.state, "what it became is a way to write it"
