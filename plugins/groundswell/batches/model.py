@@ -8,8 +8,9 @@ from typing import Annotated, Self
 
 from pydantic import AfterValidator, Field, PrivateAttr, ValidationError, model_validator
 
-from groundswell.batches.options import Line, Listed, Name, S3Uri, matching, unique
+from groundswell.batches.options import Line, Listed, Name, StateUri, matching, unique
 from groundswell.batches.problems import describe_problems
+from groundswell.batches.reviewing import Review
 from groundswell.batches.sections import (
     Connections,
     Dataset,
@@ -43,7 +44,7 @@ class Batch(Section):
     schedule: Annotated[str, _SCHEDULE] | None = None
     owner: Line = "groundswell"
     tags: Annotated[tuple[Tag, ...], Listed, AfterValidator(unique("tag"))] = ()
-    state: S3Uri
+    state: StateUri
     connections: Connections = Connections()
     dataset: Dataset
     task: Task
@@ -55,6 +56,7 @@ class Batch(Section):
     training: Training | None = None
     endpoint: Endpoint | None = None
     evaluation: Evaluation | None = None
+    review: Review | None = None
 
     _file: Path = PrivateAttr(default=Path("batch"))
 
@@ -154,6 +156,8 @@ class Batch(Section):
         if self.training is not None and not self.output.features:
             raise ValueError("output.features: training needs at least one feature column; name them")
         self._check_predict()
+        if self.review is not None:
+            self.review.check_time(self.task)
         return self
 
     def _check_predict(self) -> None:
