@@ -108,5 +108,5 @@ def _delete(wave: Wave, items: list[str]) -> list[str]:
 def _may_owe(state: RunState, item: str) -> bool:
     """Return whether there may be answers that are not recorded, or recorded ones that are not paid."""
     answers = state.answers_of(item)
-    paid = sum(row["assignment"] in state.payments for row in answers)
-    return len(answers) < state.seats[item] or paid < len(answers)
+    reviewed = sum(row["assignment"] in state.payments for row in answers) + state.rejected_of(item)
+    return len(answers) < state.seats[item] or reviewed < len(answers)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any
@@ -16,6 +16,7 @@ from groundswell.aws.exceptions import CREDENTIAL_CODES, error_code, turk_code, 
 from groundswell.aws.extending import Extender
 from groundswell.aws.pages import LABEL_FIELD
 from groundswell.aws.runs import LabelingRun, now_text
+from groundswell.aws.withholding import Withholding
 from groundswell.batches.planning import plan_spend
 from groundswell.consolidation.stopping import Decision, StoppingRule, rule_from
 from groundswell.errors import AnswerError
@@ -47,6 +48,7 @@ class Wave:
         self.rule: StoppingRule = rule_from(batch.redundancy.model_dump())
         self.cost = plan_spend(batch, 1).answer_cents
         self.extender = Extender(self.run, self.state, self.cost)
+        self.withholding = Withholding(self.run, self.state, self.rule)
         self._item_of = {row["hit"]: item for item, row in self.state.hits.items()}
 
     def take(self, reviewable: Iterable[str]) -> int:
@@ -63,7 +65,7 @@ class Wave:
 
     def take_late(self, item: str, *, hit: str | None = None) -> None:
         """
-        Record and pay what an item got, without deciding anything.
+        Record and pay what an item got, without deciding anything: also what waits for a review.
 
         :param hit: a HIT of the item that is not the ledger's: there should be one, and there are two.
         """
@@ -74,7 +76,7 @@ class Wave:
     def _take(self, items: list[str]) -> int:
         fetched = self._fetch(items)
         self._record(fetched)
-        paid = self._pay(fetched)
+        paid = self._pay(fetched, self.withholding.sift(fetched))
         outcomes: dict[str, Outcome] = {}
         unsettled: list[str] = []
         for item in paid:
@@ -83,10 +85,31 @@ class Wave:
                 outcomes[item] = verdict
             elif verdict is Decision.ASK:
                 unsettled.append(item)
-        self._close(outcomes)
+        self.close(outcomes)
         refused = self.extender.ask(unsettled)
-        self._close(refused)
+        self.close(refused)
         return len(outcomes.keys() | set(unsettled))
+
+    def reopen(self) -> int:
+        """Ask again about items that were given up for want of money, as far as there is money now."""
+        items = self.state.half_opened
+        if waiting := self.state.out_of_money:
+            items += waiting[: self.extender.room()]
+        outcomes: dict[str, Outcome] = {}
+        unsettled: list[str] = []
+        for item in items:
+            if self._lost(item):
+                continue
+            verdict = self._decide(item, len(self.state.answers_of(item)))
+            if isinstance(verdict, Outcome):
+                outcomes[item] = verdict
+            elif verdict is Decision.ASK:
+                unsettled.append(item)
+        self.close(outcomes)
+        if unsettled:
+            log.info("%d items that were given up for want of money are asked about again", len(unsettled))
+            self.close(self.extender.ask(unsettled))
+        return len(unsettled)
 
     def _ours(self, reviewable: Iterable[str]) -> list[str]:
         items = []
@@ -149,9 +172,11 @@ class Wave:
             raise AnswerError("was rejected outside this run, so it does not count")
         return label_of(parse_answer(assignment["Answer"]), LABEL_FIELD, self.run.batch.task.labels)
 
-    def _pay(self, fetched: Mapping[str, list[dict[str, Any]]]) -> list[str]:
+    def _pay(self, fetched: Mapping[str, list[dict[str, Any]]], withheld: Collection[str] = ()) -> list[str]:
         """
         Approve what is submitted; record as paid what is approved, by us or by an earlier attempt.
+
+        :param withheld: assignments that wait for a review.
 
         Returns the items whose answers are all dealt with. An answer that cannot be approved now (it is not
         visible yet, say) must not keep the other workers waiting: its item is left for the next wave.
@@ -161,7 +186,8 @@ class Wave:
         try:
             for item, assignments in fetched.items():
                 try:
-                    rows.extend(filter(None, [self.payment_row(item, each) for each in assignments]))
+                    owed = [each for each in assignments if each["AssignmentId"] not in withheld]
+                    rows.extend(filter(None, [self.payment_row(item, each) for each in owed]))
                     done.append(item)
                 except ClientError as error:
                     if error_code(error) in CREDENTIAL_CODES or turk_code(error) == "InsufficientFunds":
@@ -207,7 +233,7 @@ class Wave:
         over = hit["HITStatus"] in {"Reviewable", "Reviewing"} and free > 0
         return Outcome.EXPIRED if over and seen >= submitted else None
 
-    def _close(self, outcomes: Mapping[str, Outcome]) -> None:
+    def close(self, outcomes: Mapping[str, Outcome]) -> None:
         """Record outcomes, then flag the HITs, so that the list of reviewable HITs holds only new work."""
         self.add("outcomes", [self.state.closing(item, value) for item, value in outcomes.items()])
         for item in outcomes:

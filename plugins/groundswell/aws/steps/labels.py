@@ -55,9 +55,9 @@ def _label_rows(
     from groundswell.consolidation.majority import majority
 
     names = list(items)
-    readable = [row for row in state.answers.values() if row["label"] is not None]
+    counted = [row for item in names for row in state.counted(item)]
     answers = Answers.from_rows(
-        ((row["item"], row["worker"], row["label"]) for row in readable),
+        ((row["item"], row["worker"], row["label"]) for row in counted),
         labels=run.batch.task.labels,
         tasks=names,
     )

@@ -1,0 +1,313 @@
+"""Rejecting with due process, on a real workforce: withhold, propose, decide, reject, ask again."""
+
+from __future__ import annotations
+
+import contextlib
+from collections import Counter
+from collections.abc import Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import pytest
+from airflow.sdk.exceptions import AirflowException
+from botocore.exceptions import ClientError
+
+from groundswell.aws.clearing import clear_hits
+from groundswell.aws.reviewing import apply_reviews, propose_rejections, record_decision
+from groundswell.aws.runs import LabelingRun
+from groundswell.aws.steps.labels import consolidate
+from groundswell.errors import ReviewError
+from groundswell.ledger import Outcome
+from tests.groundswell.aws.desk import ACCOUNT, Desk, Served, served_market
+from tests.groundswell.aws.workbench import Killed, Killer, _MortalStore
+
+pytestmark = pytest.mark.contract
+
+AT = "2026-01-01T00:00:00+00:00"
+REVIEW = {"agreement_below": 0.5, "minimum_answers": 2, "feedback": "It contradicts the other workers."}
+THREE_EACH = {"rule": "agree", "agree": 2, "first": 3, "most": 5}
+SPAMMER = "ASPAMMER"
+#: Everybody on both items; the spammer contradicts both honest workers.
+ANSWERS = {"AHONEST1": "setosa", "AHONEST2": "setosa", SPAMMER: "virginica"}
+
+
+@pytest.fixture(scope="module")
+def market_url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]:
+    with served_market(tmp_path_factory.mktemp("market")) as served:
+        yield served
+
+
+@pytest.fixture
+def desk(market_url: Served, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Desk]:
+    yield Desk(market_url, tmp_path, monkeypatch)
+    market_url[1].offset = timedelta()
+
+
+def submit(desk: Desk, run: LabelingRun, item: str, worker: str, label: str | None) -> str:
+    name = desk.market.workers.ensure_worker(worker).worker_id
+    assignment = desk.market.workers.accept(name, run.ledger.fold().hits[item]["hit"]).assignment_id
+    fields = [("item", item)] if label is None else [("item", item), ("label", label)]
+    desk.market.workers.submit(assignment, fields, worker_id=name)
+    return assignment
+
+
+def started(
+    desk: Desk, answers: Mapping[str, str | None] = ANSWERS, *, items: Sequence[str] = "ab", **review: Any
+) -> LabelingRun:
+    """A run with its first answers, not collected yet."""
+    run = desk.run(items, redundancy=THREE_EACH, review=REVIEW | review)
+    desk.publish(run)
+    for item in items:
+        for worker, label in answers.items():
+            submit(desk, run, item, worker, label)
+    return run
+
+
+def decided(desk: Desk, run: LabelingRun, workers: Sequence[str] = (SPAMMER,)) -> None:
+    """Collect, propose, and let a person decide."""
+    desk.collect(desk.again(run))
+    propose_rejections(desk.again(run))
+    record_decision(desk.again(run), list(workers), by="rita", at=AT)
+
+
+def statuses(desk: Desk, run: LabelingRun) -> Counter[str]:
+    hits = [row["hit"] for row in run.ledger.fold().hits.values()]
+    return Counter(each["AssignmentStatus"] for hit in hits for each in desk.assignments(hit))
+
+
+def check(desk: Desk, run: LabelingRun) -> None:
+    """Every answer paid or rejected, once, and the record says so to the cent."""
+    state = desk.again(run).ledger.fold()
+    there = {
+        each["AssignmentId"]: each["AssignmentStatus"]
+        for row in state.hits.values()
+        for each in desk.assignments(row["hit"])
+    }
+    assert sorted(there) == sorted(state.answers)
+    assert {key for key, status in there.items() if status == "Approved"} == set(state.payments)
+    assert {key for key, status in there.items() if status == "Rejected"} == set(state.rejections)
+    assert set(there.values()) <= {"Approved", "Rejected"}
+    assert state.spent_cents == 6 * len(state.payments)
+    assert desk.market.audit(ACCOUNT) == []
+
+
+def test_from_a_suspicion_to_another_workers_answer(desk: Desk) -> None:
+    run = started(desk)
+    progress = desk.collect(desk.again(run))
+    assert (progress.settled, progress.open, progress.spent_cents) == (2, 0, 24), "honest workers are paid"
+    assert statuses(desk, run) == {"Approved": 4, "Submitted": 2}
+
+    asked = propose_rejections(desk.again(run))
+    assert asked["approval"]
+    assert asked["workers"] == [{"worker": SPAMMER, "answers": 2}]
+    assert "0% of 2 settled items" in asked["text"]
+
+    record_decision(desk.again(run), [SPAMMER], by="rita", at=AT)
+    done = apply_reviews(desk.again(run), [SPAMMER], "rita")
+    assert (done["rejected"], done["paid"], done["not_reopened"]) == (2, 0, 0)
+    state = desk.again(run).ledger.fold()
+    assert state.outcomes == {}, "an item waits for the answer in place of the rejected one"
+    assert {row["feedback"] for row in state.rejections.values()} == {REVIEW["feedback"]}
+    assert [row["by"] for row in state.approvals if row["what"] == "rejections"] == ["rita"]
+    assert [desk.seats_open(row["hit"]) for row in state.hits.values()] == [1, 1]
+
+    for item in "ab":
+        submit(desk, run, item, "AANOTHER", "setosa")
+    progress = desk.collect(desk.again(run))
+    assert (progress.settled, progress.open, progress.spent_cents) == (2, 0, 36)
+    check(desk, run)
+    assert consolidate(desk.again(run))["labelled"] == 2
+    labels = [row for _, row in run.ledger.rows("labels")]
+    assert {(row["n_answers"], row["confidence"]) for row in labels} == {(3, 1.0)}, (
+        "the rejected ones are out"
+    )
+    assert clear_hits(desk.again(run))["deleted"] == 2
+
+
+@contextlib.contextmanager
+def killed(desk: Desk, run: LabelingRun, at: int) -> Iterator[tuple[LabelingRun, Killer]]:
+    """The run in a process that dies after its n-th effect; the client is the shared one."""
+    killer = Killer(at, after=True)
+    watched = desk.again(run)
+    watched.__dict__["store"] = _MortalStore(watched.store, killer)
+    events = watched.mturk.conn.meta.events
+    events.register("before-call.mturk", killer.before, unique_id="killer")
+    events.register("after-call.mturk", killer.done, unique_id="killed")
+    try:
+        yield watched, killer
+    finally:
+        events.unregister("before-call.mturk", unique_id="killer")
+        events.unregister("after-call.mturk", unique_id="killed")
+
+
+def test_a_decision_killed_after_any_effect(desk: Desk) -> None:
+    def ready() -> LabelingRun:
+        run = started(desk, most_per_worker=1)  # one is rejected, the other paid
+        decided(desk, run)
+        return run
+
+    with killed(desk, ready(), 0) as (run, killer):
+        apply_reviews(run, [SPAMMER], "rita")
+    assert killer.effects >= 12, "looks, a payment, an intent, a rejection, a reservation, an extension"
+    for number in range(1, killer.effects + 1):
+        run = ready()
+        with killed(desk, run, number) as (dying, _), pytest.raises(Killed):
+            apply_reviews(dying, [SPAMMER], "rita")
+        apply_reviews(desk.again(run), [SPAMMER], "rita")
+        check(desk, run)
+        state = desk.again(run).ledger.fold()
+        assert (len(state.rejections), len(state.payments)) == (1, 5), f"effect {number}"
+        [rejected] = state.rejections.values()
+        seats = {item: desk.seats_open(row["hit"]) for item, row in state.hits.items()}
+        assert seats == {item: int(item == rejected["item"]) for item in "ab"}, f"effect {number}"
+        assert state.open_items == [rejected["item"]], f"effect {number}"
+
+
+def test_twins_of_a_decision_do_no_harm(desk: Desk) -> None:
+    run = started(desk)
+    decided(desk, run)
+    with ThreadPoolExecutor(2) as pool:
+        list(pool.map(lambda _: apply_reviews(desk.again(run), [SPAMMER], "rita"), range(2)))
+    check(desk, run)
+    state = run.ledger.fold()
+    assert len(state.rejections) == 2
+    assert [desk.seats_open(row["hit"]) for row in state.hits.values()] == [1, 1]
+
+
+def test_collecting_with_a_review_killed_after_any_effect(desk: Desk) -> None:
+    unreadable = ANSWERS | {SPAMMER: None}
+    with killed(desk, started(desk, unreadable, items="a"), 0) as (run, killer):
+        desk.collect(run)
+    for number in range(1, killer.effects + 1):
+        run = started(desk, unreadable, items="a")
+        with killed(desk, run, number) as (dying, _), pytest.raises(Killed):
+            desk.collect(dying)
+        desk.collect(desk.again(run))
+        assert statuses(desk, run) == {"Approved": 2, "Submitted": 1}, f"effect {number}"
+        state = desk.again(run).ledger.fold()
+        assert len(state.withheld) == 1
+        assert len(state.payments) == 2, f"effect {number}"
+
+
+def test_nobody_answering_pays_everybody(desk: Desk) -> None:
+    run = started(desk)
+    desk.collect(desk.again(run))
+    propose_rejections(desk.again(run))
+    record_decision(desk.again(run), [], by=None, at=AT)
+    done = apply_reviews(desk.again(run), [], None)
+    assert (done["rejected"], done["paid"]) == (0, 2)
+    assert statuses(desk, run) == {"Approved": 6}
+    check(desk, run)
+    assert run.ledger.fold().count(Outcome.SETTLED) == 2, "nothing was asked again"
+
+
+def test_nothing_is_rejected_that_nobody_approved(desk: Desk) -> None:
+    run = started(desk)
+    decided(desk, run, workers=[])
+    with pytest.raises(ReviewError, match=r"nobody approved rejecting answers of ASPAMMER"):
+        apply_reviews(desk.again(run), [SPAMMER], "rita")
+    record_decision(desk.again(run), [SPAMMER], by="rita", at=AT)
+    with pytest.raises(ReviewError, match="nobody approved"):
+        apply_reviews(desk.again(run), [SPAMMER], None)
+    assert statuses(desk, run) == {"Approved": 4, "Submitted": 2}
+
+
+def test_unreadable_answers_wait_and_the_rest_of_a_suspects_is_not_proposed(desk: Desk) -> None:
+    run = started(desk, items="a", answers=ANSWERS | {SPAMMER: None})
+    desk.collect(desk.again(run))
+    asked = propose_rejections(desk.again(run))
+    assert asked["workers"] == [{"worker": SPAMMER, "answers": 1}]
+    assert "1 of 1 answers cannot be read" in asked["text"]
+    assert "`label: is missing`" in asked["text"]
+
+
+def test_a_cleared_task_cannot_pass_the_caps(desk: Desk) -> None:
+    run = started(desk, most_per_run=1)
+    decided(desk, run)
+    document = run.ledger.get_document("review.json")
+    assert document is not None
+    document["workers"][0]["assignments"] = sorted(run.ledger.fold().withheld)
+    run.ledger.put_document("review.json", document)  # more than the caps allow, however it came about
+    done = apply_reviews(desk.again(run), [SPAMMER], "rita")
+    assert (done["rejected"], done["spared"], done["paid"]) == (1, 1, 1)
+    check(desk, run)
+
+
+def test_what_was_approved_meanwhile_stays_paid(desk: Desk) -> None:
+    run = started(desk)
+    decided(desk, run)
+    desk.clock.offset = timedelta(days=4)  # past the automatic approval
+    done = apply_reviews(desk.again(run), [SPAMMER], "rita")
+    assert (done["approved_meanwhile"], done["rejected"], done["paid"]) == (2, 0, 2)
+    check(desk, run)
+
+
+def test_a_review_without_time_left_asks_nobody(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
+    run = started(desk)
+    desk.collect(desk.again(run))
+    soon = datetime.now(UTC) + timedelta(days=2, hours=22, minutes=30)  # approved by itself after three days
+    monkeypatch.setattr(run.mturk, "now", lambda: soon)
+    asked = propose_rejections(desk.again(run))
+    assert asked["approval"]
+    left = datetime.fromisoformat(asked["answer_by"]) - datetime.now(UTC)
+    assert timedelta(minutes=25) < left <= timedelta(minutes=30), "and an hour to carry the decision out"
+    monkeypatch.setattr(run.mturk, "now", lambda: soon + timedelta(hours=1))
+    asked = propose_rejections(desk.again(run))
+    assert not asked["approval"]
+    assert "no time left" in asked["text"]
+
+
+def test_rejected_at_the_workforces_own_site_counts_as_rejected(desk: Desk) -> None:
+    run = started(desk)
+    decided(desk, run, workers=[])
+    by_hand = sorted(run.ledger.fold().withheld)[0]
+    desk.call("RejectAssignment", AssignmentId=by_hand, RequesterFeedback="no")
+    done = apply_reviews(desk.again(run), [], "rita")
+    assert (done["rejected"], done["paid"]) == (1, 1)
+    check(desk, run)
+    assert len(run.ledger.fold().open_items) == 1, "its seat is open again"
+
+
+def test_without_money_an_item_ends_by_what_is_left(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
+    def broke(*_: Any, **__: Any) -> None:
+        raise ClientError(
+            {"Error": {"Code": "RequestError"}, "TurkErrorCode": "AWS.MechanicalTurk.InsufficientFunds"},
+            "CreateAdditionalAssignmentsForHIT",
+        )
+
+    run = started(desk)
+    decided(desk, run)
+    honest = next(each for each in run.ledger.fold().answers_of("b") if each["worker"] == "AHONEST1")
+    monkeypatch.setattr(run.mturk, "add_seats", broke)
+    # Without this one, too, what is left of item b is no agreement
+    run.ledger.append("rejections", [{key: honest[key] for key in ("assignment", "item", "worker")}])
+    done = apply_reviews(desk.again(run), [SPAMMER], "rita")
+    assert done["not_reopened"] == 3
+    state = run.ledger.fold()
+    assert state.outcomes == {"a": Outcome.SETTLED, "b": Outcome.BUDGET}
+    assert desk.collect(desk.again(run)).open == 0
+
+
+def test_an_answer_that_cannot_be_paid_yet_does_not_stop_the_others(
+    desk: Desk, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    run = started(desk)
+    decided(desk, run, workers=[])
+    stuck = sorted(run.ledger.fold().withheld)[0]
+    approve = run.mturk.approve
+
+    def lagging(assignment_id: str) -> None:
+        if assignment_id == stuck:
+            message = "This operation can be called with a status of: null"
+            raise ClientError({"Error": {"Code": "RequestError", "Message": message}}, "ApproveAssignment")
+        approve(assignment_id)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(run.mturk, "approve", lagging)
+        with pytest.raises(AirflowException, match=f"1 answers cannot be paid yet: assignment {stuck}"):
+            apply_reviews(desk.again(run), [], None)
+    assert statuses(desk, run) == {"Approved": 5, "Submitted": 1}
+    apply_reviews(desk.again(run), [], None)
+    check(desk, run)
