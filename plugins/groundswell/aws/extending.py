@@ -10,6 +10,7 @@ from typing import Any
 from botocore.exceptions import ClientError
 
 from groundswell.aws.exceptions import turk_code
+from groundswell.aws.limits import RunLimit
 from groundswell.aws.runs import LabelingRun, now_text
 from groundswell.batches.pricing import LARGE_HIT
 from groundswell.ledger import Outcome, RunState, request_token
@@ -26,7 +27,8 @@ class Extender:
 
     The budget is shared by all twins of the task: who wants to ask takes a numbered reservation with a
     conditional write. Having got number n means having seen all earlier ones, so no two can both believe that
-    the last cents are theirs. A reservation is also the intent of its calls.
+    the last cents are theirs. A reservation is also the intent of its calls. What it may cost is then held in
+    the month's book, before the call.
 
     :param run: the run.
     :param state: the folded ledger; reservations and extensions are added to it.
@@ -37,6 +39,14 @@ class Extender:
         self.run = run
         self.state = state
         self.cost = cost
+        self.limit = RunLimit(run, state)
+
+    def room(self) -> int:
+        """Return how many more answers the run's limit and the account's balance allow."""
+        if self.state.stopped:
+            return 0
+        left = self.limit.cents - self.limit.committed_cents()
+        return max(0, min(left, self.run.mturk.available_cents())) // self.cost
 
     def ask(self, items: Sequence[str]) -> dict[str, Outcome]:
         """Ask one more worker about each item; return the items for which there is no money."""
@@ -57,6 +67,8 @@ class Extender:
         """Reserve and open the seats of these plans; return the plans that must stay closed, and why."""
         meant_before = set(self.state.reserved)
         plans, granted = self._reserve(make_plans)
+        # Also for what an earlier attempt reserved: it may have been killed before it held the money
+        held = bool(granted) and self.limit.ensure(self.limit.committed_cents())
         refused: list[tuple[dict[str, Any], Outcome]] = []
         rows: list[dict[str, Any]] = []
         try:
@@ -65,7 +77,7 @@ class Extender:
                 if self._too_large(plan):
                     result = _give_up(plan)
                 elif plan["token"] in granted:
-                    result = self._extend(plan, repeated=plan["token"] in meant_before)
+                    result = self._extend(plan, repeated=plan["token"] in meant_before, held=held)
                 if isinstance(result, Outcome):
                     refused.append((plan, result))
                 else:
@@ -108,10 +120,10 @@ class Extender:
         while True:
             known = self._known_reservations()
             plans = make_plans()
-            granted = {plan["token"] for plan in plans if plan["token"] in self.state.reserved}
+            granted = {plan["token"] for plan in plans if self._granted(plan)}
             new = [plan for plan in plans if plan["token"] not in granted and not self._too_large(plan)]
-            room = max(0, (self.run.batch.spend.budget_cents - self.committed_cents()) // self.cost)
-            new = [] if self.state.stopped else new[:room]
+            room = max(0, (self.limit.cents - self.limit.committed_cents()) // self.cost) if new else 0
+            new = [] if self.state.stopped else [plan | {"number": known} for plan in new[:room]]
             if not new:
                 return plans, granted
             if self.run.ledger.write("reservations", f"{known:06d}", new):
@@ -119,6 +131,11 @@ class Extender:
                     self.state.add("reservations", row)
                 return plans, granted | {plan["token"] for plan in new}
             # A twin was first: look again at what is left
+
+    def _granted(self, plan: Mapping[str, Any]) -> bool:
+        """Return whether the seat is reserved; not if its item was given up for want of money after that."""
+        closed = self.state.outcomes.get(plan["item"]) is Outcome.BUDGET
+        return plan["token"] in self.state.reserved and not closed
 
     def _known_reservations(self) -> int:
         """Take in all reservations there are; return the number of the next."""
@@ -128,32 +145,23 @@ class Extender:
             self.state.add(kind, row)
         return number
 
-    def committed_cents(self) -> int:
-        """Return what the run has paid or may still have to pay for the seats that it opened."""
-        answers = 0
-        for item, row in self.state.hits.items():
-            got = len(self.state.answers_of(item))
-            # A seat of a closed item that nobody took can no longer cost anything; nor can a rejected answer
-            answers += got if item in self.state.outcomes else max(int(row["seats"]), got)
-            answers -= self.state.rejected_of(item)
-        beyond = {
-            (row["item"], row["seats"])
-            for row in self.state.reserved.values()
-            if row["item"] not in self.state.outcomes
-            and row["seats"] > len(self.state.answers_of(row["item"]))
-        }
-        return self.cost * (answers + len(beyond))
+    def _extend(self, plan: Mapping[str, Any], *, repeated: bool, held: bool) -> dict[str, Any] | Outcome:
+        """
+        Open the seat; return the row to record, or how the item ends where it stays closed.
 
-    def _extend(self, plan: Mapping[str, Any], *, repeated: bool) -> dict[str, Any] | Outcome:
-        """Open the seat; return the row to record, or how the item ends where the workforce refuses."""
+        :param repeated: an earlier attempt meant the call.
+        :param held: the month's book has the money for it.
+        """
         item, seats = plan["item"], plan["seats"]
         hit, mturk = self.state.hits[item]["hit"], self.run.mturk
-        if "replaces" in plan:
+        if "replaces" in plan or self.state.closed_before(item):
             # Its item was dealt with: flagged, the HIT would not be listed when the seat is filled
             mturk.revert_reviewing(hit)
         try:
             # The life of this token is not documented: where an earlier attempt meant the call, read first
             if not (repeated and mturk.get_hit(hit)["MaxAssignments"] >= seats):
+                if not held:
+                    return Outcome.BUDGET
                 mturk.add_seats(hit, 1, token=plan["token"])
         except ClientError as error:
             if turk_code(error) == "InvalidMaximumAssignmentsIncrease":

@@ -6,11 +6,14 @@ import logging
 
 from groundswell.aws.runs import LabelingRun
 from groundswell.batches.planning import plan_spend
-from groundswell.errors import MonthFull
+from groundswell.errors import MonthFull, SpendError
 from groundswell.ledger import RunState, months
 from groundswell.ledger.commitments import committed_cents, possible_cents
 
 log = logging.getLogger(__name__)
+
+#: A run under way gives back no less than this part of what it holds: each time is an entry of the book.
+WORTH = 20
 
 
 class RunLimit:
@@ -67,10 +70,12 @@ class RunLimit:
 
         What gives money back at the same moment must look again at what the run needs: where the month has a
         budget, an entry is written in any case.
+
+        :raises SpendError: where the run has no plan.
         """
         month = self.state.month
         if month is None:
-            return False
+            raise SpendError(f"run {self.run.run_id!r} has reserved nothing; clear plan_spend")
         try:
             months.change(
                 self.run.store,
@@ -108,3 +113,19 @@ def give_back(run: LabelingRun, *, end: bool) -> months.MonthBook | None:
         return keep, limit.state.spent_cents
 
     return months.change(run.store, run.live.name, month, run.run_id, wanted)
+
+
+def trim(run: LabelingRun, state: RunState) -> None:
+    """
+    Give back what a collecting run no longer needs, where the month has a budget and it is worth an entry.
+
+    :param state: the folded ledger.
+    """
+    month = state.month
+    if month is None or run.batch.spend.monthly_cents is None:
+        return
+    held = months.read(run.store, run.live.name, month).held_by(run.run_id) or 0
+    limit = RunLimit(run, state)
+    needed = limit.possible_cents() if state.open_items else limit.committed_cents()
+    if held - needed >= max(limit.answer_cents, held // WORTH):
+        give_back(run, end=not state.open_items)

@@ -68,4 +68,13 @@ def _payable(state: RunState, item: str, got: int, seats: int) -> int:
     if item in state.deleted or state.outcomes.get(item) is Outcome.LOST:
         return 0  # a HIT is deleted once every answer is reviewed, and one that is gone cannot be paid
     # A seat of a closed item that nobody took can no longer cost anything
-    return (got if item in state.outcomes else seats) - state.rejected_of(item)
+    if item not in state.outcomes:
+        return seats - state.rejected_of(item)
+    return got + _replacements(state, item) - state.rejected_of(item)
+
+
+def _replacements(state: RunState, item: str) -> int:
+    """Return how many seats of rejected answers are reserved and, as far as is known, not opened yet."""
+    return sum(
+        row["item"] == item and row["seats"] > state.seats[item] for row in state.replacements.values()
+    )

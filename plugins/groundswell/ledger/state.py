@@ -233,6 +233,10 @@ class RunState:
         """Return how many answers to an item were rejected; they keep their seats and cost nothing."""
         return len(self._rejected.get(item, ()))
 
+    def closed_before(self, item: str) -> bool:
+        """Return whether the asking about an item ended once, even if it was taken up again."""
+        return bool(self._closings.get(item))
+
     def closing(self, item: str, outcome: Outcome) -> dict[str, Any]:
         """Return the row that ends the asking about an item, with what it rests on."""
         rejected = self.rejected_of(item)

@@ -188,6 +188,7 @@ def test_items_that_a_failed_run_gave_back_are_not_published_by_two_runs(
     second = bench._quick(LabelingRun(first.batch_path, "manual__second"))
     load_dataset(second, relabel=False)
     assert list(read_items(second.ledger)) == ["b"]
+    bench.reserve(second)
     bench.publish(second)
     from groundswell.aws.publishing import publish_shard
 

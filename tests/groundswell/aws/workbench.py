@@ -169,6 +169,7 @@ class Workbench:
     def collect(self, run: LabelingRun) -> Progress:
         """Take one wave as a new process would."""
         wave = Wave(run, run.ledger.fold())
+        wave.reopen()
         if wave.state.open_items:
             hit_type = next(iter(wave.state.hits.values()))["hit_type"]
             wave.take(list(run.mturk.reviewable(hit_type)))

@@ -5,13 +5,17 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
-from airflow.providers.standard.operators.hitl import ApprovalOperator
+from airflow.providers.standard.operators.hitl import ApprovalOperator, HITLOperator
 
 from groundswell.aws.runs import open_run
 from groundswell.aws.steps import spend
 
 if TYPE_CHECKING:
     from airflow.sdk import Context
+
+
+#: The document beside the ledger that has what a person was asked last.
+_SHOWN = "overrun.json"
 
 
 class SpendApprovalOperator(ApprovalOperator):
@@ -65,6 +69,54 @@ class SpendApprovalOperator(ApprovalOperator):
 
     def _open(self) -> Any:
         return open_run(self.batch_path or self.plan["batch_path"], self.run_id, "mturk")
+
+
+class OverrunApprovalOperator(ApprovalOperator):
+    """
+    Ask a person for more money where items were given up for want of it; go on in any case.
+
+    Approving raises the run's limit by exactly what the text says, so that the next collecting task asks
+    about these items again. Rejecting, or no answer within ``spend.answer_within``, skips nothing.
+
+    :param batch_path: The batch file. (templated)
+    :param run_id: The run. (templated)
+    """
+
+    template_fields = (*ApprovalOperator.template_fields, "batch_path", "run_id")
+    ui_color = "#f3e3c3"
+
+    def __init__(self, *, batch_path: str, run_id: str = "{{ run_id }}", **kwargs: Any) -> None:
+        kwargs.setdefault("subject", "Approve more spend")
+        super().__init__(defaults=self.REJECT, **kwargs)
+        self.batch_path = batch_path
+        self.run_id = run_id
+
+    def execute(self, context: Context) -> Any:
+        """Ask, or go on at once where there is nothing to ask for."""
+        with self._open() as run:
+            plan = spend.plan_overrun(run)
+            if not plan["approval"]:
+                self.log.info("nothing to approve: %s", plan["text"])
+                return {"chosen_options": [], "responded_by_user": None}
+            # This object is made anew for the answer, which is about what was shown
+            run.ledger.put_document(_SHOWN, plan)
+            self.response_timeout = run.batch.spend.answer_within
+        self.body = plan["text"]
+        return super().execute(context)
+
+    def execute_complete(self, context: Context, event: dict[str, Any]) -> Any:
+        """Raise the limit if that was approved."""
+        # Not the approval's own, which skips what is downstream of a rejection
+        result = HITLOperator.execute_complete(self, context, event)
+        if self.APPROVE in result["chosen_options"]:
+            with self._open() as run:
+                spend.grant_overrun(run, run.ledger.get_document(_SHOWN) or {}, responder(event))
+        else:
+            self.log.info("not approved: the run goes on with the labels that there are")
+        return result
+
+    def _open(self) -> Any:
+        return open_run(self.batch_path, self.run_id, "mturk")
 
 
 def responder(event: Mapping[str, Any]) -> str:

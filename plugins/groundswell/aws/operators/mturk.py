@@ -18,9 +18,11 @@ from groundswell.aws.clearing import clear_hits
 from groundswell.aws.collecting import Wave
 from groundswell.aws.exceptions import failed
 from groundswell.aws.hooks.mturk import MTurkHook
+from groundswell.aws.limits import RunLimit, trim
 from groundswell.aws.progress import Progress
 from groundswell.aws.publishing import publish_shard
 from groundswell.aws.runs import LabelingRun, open_run
+from groundswell.aws.steps.spend import release
 from groundswell.aws.triggers.mturk import MTurkReviewableTrigger
 
 if TYPE_CHECKING:
@@ -116,6 +118,7 @@ class MTurkCollectAndExtendOperator(_BatchOperator):
         while True:
             wave = self._take_what_is_there(run)
             progress = self._report(run, wave)
+            trim(run, wave.state)
             if progress.open == 0:
                 return asdict(progress)
             self._wait(run, wave, progress.open)
@@ -123,6 +126,7 @@ class MTurkCollectAndExtendOperator(_BatchOperator):
     def _take_what_is_there(self, run: LabelingRun) -> Wave:
         """Take waves until one brings nothing new."""
         wave = Wave(run, run.ledger.fold())
+        wave.reopen()
         news = bool(wave.state.open_items)
         while news:
             reviewable = list(run.mturk.reviewable(_hit_type(wave)))
@@ -137,7 +141,7 @@ class MTurkCollectAndExtendOperator(_BatchOperator):
 
     def _report(self, run: LabelingRun, wave: Wave) -> Progress:
         progress = Progress.of(wave.state)
-        self.log.info(progress.line(run.batch.spend.budget_cents))
+        self.log.info(progress.line(RunLimit(run, wave.state).own_cents))
         run.ledger.put_document("progress.json", run.context() | asdict(progress))
         return progress
 
@@ -194,6 +198,7 @@ class MTurkDeleteHitsOperator(_BatchOperator):
         """Delete; return how many HITs were ``deleted`` (or gone already), ``open`` and ``held``."""
         with self._open() as run:
             cleared = clear_hits(run)
+            release(run)
         self.log.info("%(deleted)d HITs deleted, %(open)d still open, %(held)d held by workers", cleared)
         if cleared["held"]:
             raise AirflowException(

@@ -16,6 +16,7 @@ from groundswell.batches.planning import MonthRoom, judge_spend, plan_spend
 from groundswell.batches.units import dollars
 from groundswell.errors import MonthFull, SpendError
 from groundswell.ledger import RunState, months
+from groundswell.ledger.commitments import unmet_answers
 from groundswell.ledger.months import MonthBook, month_of
 from groundswell.ledger.shards import read_index
 
@@ -100,7 +101,11 @@ def reserve(run: LabelingRun, plan: Mapping[str, Any], by: str) -> MonthBook:
     :param by: the person who approved it, or ``automatic``.
     :raises MonthFull: where the month has filled up since the plan was made.
     """
-    state = run.ledger.fold("spend", "approvals")
+    return _allow(run, "spend", plan, by, task="plan_spend")
+
+
+def _allow(run: LabelingRun, what: str, plan: Mapping[str, Any], by: str, *, task: str) -> MonthBook:
+    """Hold what a plan needs, then record the approval: what is not held must not look approved."""
     monthly = run.batch.spend.monthly_cents
     hold = int(plan["hold_cents"])
     limit = None if monthly is None else monthly + int(plan["over_cents"])
@@ -115,9 +120,9 @@ def reserve(run: LabelingRun, plan: Mapping[str, Any], by: str) -> MonthBook:
         )
     except MonthFull as error:
         raise MonthFull(
-            f"spend.monthly_budget: {error}: it has filled up since the spend was planned; clear plan_spend"
+            f"spend.monthly_budget: {error}: it has filled up since the spend was planned; clear {task}"
         ) from error
-    _record(run, state, "spend", plan, by)
+    _record(run, what, plan, by)
     log.info("%s reserved in %s, approved by %s", dollars(hold), plan["month"], by)
     return book
 
@@ -127,7 +132,7 @@ def _at_least(book: MonthBook, run_id: str, cents: int) -> tuple[int, int]:
     return (max(cents, known.cents), known.spent_cents) if known else (cents, 0)
 
 
-def _record(run: LabelingRun, state: RunState, what: str, plan: Mapping[str, Any], by: str) -> None:
+def _record(run: LabelingRun, what: str, plan: Mapping[str, Any], by: str) -> None:
     """Record an approval once per plan: what it allows is the same, whoever comes second."""
     row = {
         "what": what,
@@ -137,7 +142,7 @@ def _record(run: LabelingRun, state: RunState, what: str, plan: Mapping[str, Any
         **{key: plan[key] for key in _ALLOWED},
         "text": plan["text"],
     }
-    if _approval_of(state, what, plan) is None:
+    if _approval_of(run.ledger.fold("approvals"), what, plan) is None:
         run.ledger.append("approvals", [row])
 
 
@@ -185,6 +190,77 @@ def require_reservation(run: LabelingRun) -> None:
             f"spend.monthly_budget: run {run.run_id!r} holds {dollars(held)} of {state.month} and needs "
             f"{dollars(need)}, which the month does not leave; clear plan_spend"
         )
+
+
+def plan_overrun(run: LabelingRun) -> dict[str, Any]:
+    """
+    Return what the items would cost that were given up for want of money, and whether to ask a person for it.
+
+    ``limit_cents`` is what the run may spend in all if it is approved: what it has spent, what open seats may
+    cost, and the answers that these items may need at most.
+    """
+    state = run.ledger.fold()
+    limit = RunLimit(run, state)
+    unmet = unmet_answers(state, run.batch.redundancy.most)
+    answers = sum(unmet.values())
+    extra = answers * limit.answer_cents
+    total = limit.committed_cents() + extra
+    available = run.mturk.available_cents() if unmet else 0
+    month = str(state.month)
+    book = months.read(run.store, run.live.name, month)
+    room = month_room(run, book)
+    enough = total <= limit.cents and extra <= available
+    return {
+        "at": now_text(),
+        "approval": bool(unmet) and run.batch.spend.ask_overrun and not state.stopped and not enough,
+        "items": len(unmet),
+        "answers": answers,
+        "extra_cents": extra,
+        "month": month,
+        "hold_cents": total,
+        "limit_cents": total,
+        "over_cents": room.over_cents(total),
+        "text": "; ".join(_overrun_text(run, limit, unmet, extra, available, room)),
+    }
+
+
+def _overrun_text(
+    run: LabelingRun,
+    limit: RunLimit,
+    unmet: Mapping[str, int],
+    extra_cents: int,
+    available_cents: int,
+    room: MonthRoom,
+) -> list[str]:
+    if not unmet:
+        return ["no item was given up for want of money"]
+    spent, total = limit.state.spent_cents, limit.committed_cents() + extra_cents
+    text = [
+        f"{len(unmet)} items were given up for want of money: they may need {sum(unmet.values())} more "
+        f"answers at most, which cost {dollars(extra_cents)} with fees",
+        f"spend.budget {dollars(run.batch.spend.budget_cents)}, approved for this run "
+        f"{dollars(limit.state.approved_cents)}, spent {dollars(spent)}, balance {dollars(available_cents)}",
+    ]
+    if available_cents < extra_cents:
+        text.append(f"deposit {dollars(extra_cents - available_cents)} first")
+    if over := room.over_cents(total):
+        text.append(f"spend.monthly_budget: {room.text}; it would be passed by {dollars(over)}")
+    text.append(
+        f"approving lets this run spend {dollars(total)} in all; rejecting it, or no answer in time, goes on "
+        "with the labels that there are"
+    )
+    return text
+
+
+def grant_overrun(run: LabelingRun, plan: Mapping[str, Any], by: str) -> MonthBook:
+    """
+    Raise the limit of the run to what was approved, and hold it in the month's book. May be done again.
+
+    :param plan: what :func:`plan_overrun` returned, and the person saw.
+    :param by: the person who approved it.
+    :raises MonthFull: where the month has less room than the person was told.
+    """
+    return _allow(run, "overrun", plan, by, task="approve_overrun")
 
 
 def release(run: LabelingRun) -> None:

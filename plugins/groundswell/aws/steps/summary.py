@@ -8,8 +8,11 @@ from typing import Any
 
 from airflow.sdk.exceptions import AirflowFailException
 
+from groundswell.aws.limits import RunLimit
+from groundswell.aws.pace import keep_pace
 from groundswell.aws.progress import Progress
 from groundswell.aws.runs import LabelingRun
+from groundswell.aws.steps.spend import release
 
 log = logging.getLogger(__name__)
 
@@ -24,6 +27,7 @@ def summarise(
     :param states: the states of the clean-up's tasks, by task id.
     :raises AirflowFailException: after writing, where a task of the clean-up failed.
     """
+    release(run)  # where the clean-up did not come to it
     state = run.ledger.fold()
     progress = Progress.of(state)
     plan = state.plan or {}
@@ -39,6 +43,7 @@ def summarise(
         "quarantined": progress.quarantined,
         "plan": {key: plan.get(key) for key in ("certain_cents", "worst_cents", "budget_cents")},
         "spent_cents": progress.spent_cents,
+        "pay": keep_pace(run, state),
         "labels_uri": labels.get("labels_uri"),
         "train_uri": dataset.get("train_uri"),
         "test_uri": dataset.get("test_uri"),
@@ -52,7 +57,7 @@ def summarise(
         "cleaned": _cleaned(result_of, states),
     }
     uri = run.ledger.put_document("summary.json", document)
-    log.info("%s; summary at %s", progress.line(run.batch.spend.budget_cents), uri)
+    log.info("%s; summary at %s", progress.line(RunLimit(run, state).own_cents), uri)
     if state.duplicates:
         raise AirflowFailException(
             f"items with more than one HIT: {', '.join(sorted(state.duplicates))} are extra; "
