@@ -94,9 +94,12 @@ def no_waiting(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def drive(
-    airflow: Airflow, steps: Sequence[Step] = (), limits: Limits | None = None
+    airflow: Airflow,
+    steps: Sequence[Step] = (),
+    limits: Limits | None = None,
+    supervisor: Supervisor | None = None,
 ) -> tuple[Driver, Supervisor, str]:
-    supervisor, stream = Supervisor(), io.StringIO()
+    supervisor, stream = supervisor or Supervisor(), io.StringIO()
     parts: dict[str, Any] = {"api": airflow, "supervisor": supervisor, "record": Record()}
     driver = Driver(
         SITE, timeline=Timeline(stream), run_id=RUN, limits=limits or Limits(total=20, stall=10), **parts
@@ -106,7 +109,7 @@ def drive(
 
 
 def step(fault: Fault, draw: float = 0.0) -> Step:
-    return Step(after_s=0, settled=True, fault=fault, down_s=0, draw=draw)
+    return Step("load", after_s=0, settled=True, fault=fault, down_s=0, draw=draw)
 
 
 def test_a_run_that_failed_is_cleared_until_it_succeeds() -> None:
@@ -158,9 +161,17 @@ def test_an_api_server_that_is_down_is_waited_for() -> None:
     ],
 )
 def test_a_part_is_killed_and_counted(fault: Fault, part: str, family: bool) -> None:
-    driver, supervisor, _ = drive(Airflow([("success", [])]), [step(fault)])
+    airflow = Airflow([("running", [row("load", "running")]), ("success", [])])
+    driver, supervisor, _ = drive(airflow, [step(fault)])
     assert supervisor.kills == [(part, family)]
-    assert driver.timeline.faults == {fault: 1}
+    assert driver.timeline.faults[fault] == 1
+
+
+def test_a_run_that_is_over_is_cleared_for_the_faults_that_are_left() -> None:
+    airflow = Airflow([("success", [row("load", "success")])])
+    driver, _, _ = drive(airflow, [step(Fault.TRIGGERER)])
+    assert airflow.cleared == [((), {})]
+    assert driver.timeline.faults == {module.WHOLE_RUN: 1, Fault.TRIGGERER: 1}
 
 
 @pytest.mark.parametrize(
@@ -183,6 +194,22 @@ def test_one_task_is_cleared(fault: Fault, draw: float, task: Any, downstream: b
     driver, _, _ = drive(airflow, [step(fault, draw)])
     assert airflow.cleared == [((task,), {"downstream": downstream})]
     assert driver.timeline.faults == {fault: 1}
+
+
+def test_a_fault_waits_for_its_task() -> None:
+    early = ("running", [row("load", None)])
+    airflow = Airflow([early, early, early, ("running", [row("load", "running")]), ("success", [])])
+    looks = len(airflow.looks)
+    left: list[int] = []
+    kill = Supervisor.kill
+
+    class Watching(Supervisor):
+        def kill(self, part: str, *, family: bool, down_s: float) -> list[Any]:
+            left.append(len(airflow.looks))
+            return kill(self, part, family=family, down_s=down_s)
+
+    drive(airflow, [step(Fault.TRIGGERER)], supervisor=Watching())
+    assert left == [looks - 4]
 
 
 def test_where_nothing_can_be_cleared_no_fault_is_counted() -> None:

@@ -8,7 +8,15 @@ from tools.chaos.real.faults import PARTS, Fault, schedule
 def test_a_seed_gives_the_same_faults_again() -> None:
     assert schedule(7, 30) == schedule(7, 30)
     assert schedule(7, 30) != schedule(8, 30)
-    assert schedule(7, 30)[:10] == schedule(7, 10)
+
+
+def test_faults_are_spread_over_the_tasks_in_their_order() -> None:
+    stages = [step.stage for step in schedule(7, 200)]
+    order = list(dict.fromkeys(stages))
+    assert stages == sorted(stages, key=order.index)
+    assert order[0] == "load_dataset"
+    assert {"publish_hits", "train", "clean_up.report"} <= set(order)
+    assert not {"train", "deploy", "evaluate"} & {step.stage for step in schedule(7, 200, model=False)}
 
 
 @pytest.mark.parametrize("seed", range(20))

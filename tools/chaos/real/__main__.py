@@ -81,7 +81,7 @@ def try_out(
         record = RunRecord(aws("s3"), site.state_uri, site.batch, run_id)
         with AirflowApi(session.airflow_url, username=ADMIN, password=stack.keys().admin_password) as api:
             driver = Driver(site, api, supervisor, record, timeline, run_id, limits)
-            driver.run(schedule(seed, faults))
+            driver.run(schedule(seed, faults, model=site.model))
         figures = judge(site, run_id, record, aws, timeline)
     except (Stuck, StackError) as error:
         timeline.problem(str(error))

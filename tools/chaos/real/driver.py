@@ -23,11 +23,15 @@ TICK_S = 0.2
 LOOK_S = 2.0
 #: A task process is awaited so long; then the fault comes back later, when one runs again.
 VICTIM_S = 20.0
+#: So long a fault may wait for the run to reach its task.
+REACH_S = 240.0
 #: So long a fault may wait for Airflow to be well again.
 SETTLE_S = 90.0
 #: Times that the operator clears what failed.
 MOST_REPAIRS = 10
 ACTIVE = ("running", "deferred", "awaiting_input", "up_for_retry", "queued", "scheduled", "restarting")
+WHOLE_RUN = "clear the whole run"
+REACHED = frozenset({"running", "deferred", "awaiting_input", "success", "failed", "restarting"})
 
 
 @dataclass(frozen=True)
@@ -68,9 +72,12 @@ class Driver:
         self.api.trigger(self.site.dag, self.run_id, {"relabel": True})
         self.timeline.say(f"triggered {self.run_id}")
         for step in steps:
+            self._reach(step.stage)
             if step.settled:
                 self._settle()
             self._pause(step.after_s)
+            if self._state == "success" and not step.fault.is_clear:
+                self._clear_all()
             self._inject(step)
         self.timeline.say("no more faults; everything that is down is started again")
         self.supervisor.tick(now=True)
@@ -132,6 +139,15 @@ class Driver:
         more = f" and {len(cleared) - 1} more" if len(cleared) > 1 else ""
         self.timeline.fault(step.fault, f"cleared {name} ({row['state']}){more}")
 
+    def _reach(self, stage: str) -> None:
+        """Wait until a task was reached, but not for ever: what holds a run up shall meet faults too."""
+        deadline = time.monotonic() + REACH_S
+        while time.monotonic() < deadline and self._state != "success" and not self._reached(stage):
+            self._pause(TICK_S)
+
+    def _reached(self, stage: str) -> bool:
+        return any(row["task_id"] == stage and row.get("state") in REACHED for row in self._rows)
+
     def _settle(self) -> None:
         """Wait until every part runs and Airflow calls itself healthy, but not for ever."""
         deadline = time.monotonic() + SETTLE_S
@@ -144,6 +160,12 @@ class Driver:
         except AirflowApiError:
             return False
         return not self.supervisor.down() and {states.get(name) for name in COMPONENTS} == {"healthy"}
+
+    def _clear_all(self) -> None:
+        """Set a run that is over going again: a fault that meets nothing is none."""
+        cleared = self._ask(lambda: self.api.clear(self.site.dag, self.run_id))
+        self.timeline.fault(WHOLE_RUN, f"{WHOLE_RUN}: {len(cleared)} tasks")
+        self._state = "queued"
 
     # --- waiting ----------------------------------------------------------------------------------
 

@@ -67,18 +67,38 @@ _WEIGHTS = {
 }
 
 
+#: The tasks of a run in their order, and how much of the faults each of them draws.
+_STAGES = {
+    "load_dataset": 1,
+    "plan_spend": 1,
+    "approve_spend": 1,
+    "publish_hits": 4,
+    "sense_reviewable": 2,
+    "collect_and_extend": 8,
+    "consolidate": 1,
+    "write_dataset": 1,
+    "train": 2,
+    "deploy": 2,
+    "evaluate": 1,
+    "clean_up.delete_hits": 2,
+    "clean_up.report": 1,
+}
+
+
 @dataclass(frozen=True)
 class Step:
     """One fault.
 
     Attributes:
-        after_s: seconds since the fault before it, or since Airflow was well again.
+        stage: the task that must have been reached.
+        after_s: seconds after that, or after the fault before it.
         settled: whether Airflow must be well again first; else this fault may meet what the last one left.
         fault: what is done.
         down_s: seconds until a supervisor starts the part again.
         draw: decides what else there is to choose, such as the task; from 0 up to 1.
     """
 
+    stage: str
     after_s: float
     settled: bool
     fault: Fault
@@ -90,18 +110,23 @@ class Step:
         return min(int(self.draw * number), number - 1)
 
 
-def schedule(seed: int, faults: int, *, gaps_s: tuple[float, float] = (2.0, 25.0)) -> list[Step]:
-    """The faults of a seed; the first ones are of different kinds."""
-    draw, kinds = random.Random(f"faults {seed}"), _kinds(random.Random(f"kinds {seed}"))
+def schedule(seed: int, faults: int, *, model: bool = True) -> list[Step]:
+    """The faults of a seed, spread over the tasks of a run; without `model` it trains and deploys none."""
+    draw = random.Random(f"faults {seed}")
+    stages = {name: n for name, n in _STAGES.items() if model or name not in {"train", "deploy", "evaluate"}}
+    order = list(stages)
+    drawn = sorted(draw.choices(order, list(stages.values()), k=faults), key=order.index)
+    kinds = islice(_kinds(draw), faults)
     return [
         Step(
-            after_s=round(draw.uniform(*gaps_s), 1),
+            stage=stage,
+            after_s=round(draw.uniform(0, 25) if stage == "collect_and_extend" else draw.uniform(0, 8), 1),
             settled=draw.random() < 0.75,
             fault=kind,
             down_s=round(draw.choice((0.0, draw.uniform(1, 6), draw.uniform(6, 25))), 1),
             draw=draw.random(),
         )
-        for kind in islice(kinds, faults)
+        for stage, kind in zip(drawn, kinds, strict=True)
     ]
 
 
