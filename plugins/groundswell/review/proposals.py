@@ -156,8 +156,8 @@ def _why(evidence: Evidence, review: Review) -> str:
         parts.append(f"{evidence.unreadable} of {evidence.answers} answers cannot be read")
     if disagrees(evidence, review):
         parts.append(
-            f"agrees with most other workers on {evidence.agreement:.0%} of {evidence.judged} settled items; "
-            f"the batch looks at whom is below {review.agreement_below:.0%}, and the same labels in any order "
-            f"would agree on {evidence.by_chance:.0%}"
+            f"agrees with most other workers on {evidence.agreement:.0%} of {evidence.judged} settled items "
+            f"({review.agreement_below:.0%} is wanted; the same labels in any order would agree on "
+            f"{evidence.by_chance:.0%})"
         )
     return "; ".join(parts)

@@ -1,4 +1,4 @@
-"""Proposals as Markdown for the person who decides. What strangers wrote is shown as code, never as markup."""
+"""Proposals as Markdown for the person who decides. What strangers wrote is shown as code."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ _COLUMNS = ("Worker", "Answers", "Unreadable", "Agreement", "By chance", "Median
 
 
 def as_code(text: str) -> str:
-    """Return a stranger's text as a Markdown code span, on one line, that also fits a table's cell.
+    """Return a stranger's text as a Markdown code span, on one line, that fits a table's cell.
 
     In code nothing is markup, a link or HTML. What could end the code or the cell is replaced by a look-alike.
     """

@@ -87,7 +87,7 @@ class ReviewApprovalOperator(HITLOperator):
         }
 
     def _offer(self) -> None:
-        """Offer a choice per worker; the task is made anew when it is resumed, with the default option only."""
+        """Offer a choice per worker: a task that is resumed was made anew, with the default option only."""
         self.options = [self.PAY_EVERYBODY, *self._offered()]
 
 
