@@ -1,7 +1,7 @@
 """Runs the AWS emulator (ministack) in its own interpreter; started as a script by `localcloud.emulator`.
 
 It imports only the standard library and what the emulator's environment has. Beyond the
-emulator's own `main` it does three things:
+emulator's own `main` it does four things:
 
 * It leaves when its parent leaves, however the parent dies: standard input is a pipe whose other
   end only the parent holds.
@@ -9,6 +9,7 @@ emulator's own `main` it does three things:
   state is on disk.
 * It saves the state of the services soon after every call that changed some. By itself the
   emulator saves S3 objects at once and everything else only on an orderly shutdown.
+* It makes objects readable again that a predecessor was overwriting when it was killed.
 """
 
 from __future__ import annotations
@@ -17,6 +18,7 @@ import argparse
 import asyncio
 import fcntl
 import importlib
+import json
 import logging
 import os
 import signal
@@ -135,6 +137,25 @@ def take_lock(path: Path) -> IO[str]:
             time.sleep(0.05)
 
 
+def mend_objects(folder: Path) -> list[Path]:
+    """Let the emulator describe an object anew whose body is younger than what is known of it.
+
+    The emulator writes an object's body and then, in a file beside it, size, ETag and checksums. Killed in
+    between it leaves those of the body before, with which nobody can read the object any more.
+    Returns the bodies.
+    """
+    mended = []
+    for beside in folder.rglob("*.meta.json"):
+        body = beside.with_name(beside.name.removesuffix(".meta.json"))
+        if body.is_file() and body.stat().st_mtime_ns > beside.stat().st_mtime_ns:
+            known = json.loads(beside.read_text())
+            new = beside.with_name(beside.name + ".tmp")
+            new.write_text(json.dumps({**known, "size": None, "etag": "", "checksums": {}}))
+            new.replace(beside)
+            mended.append(body)
+    return mended
+
+
 def _snapshots() -> Snapshots | None:
     app = importlib.import_module("ministack.app")
     persistence = importlib.import_module("ministack.core.persistence")
@@ -196,6 +217,8 @@ def main() -> int:
         return EXIT_LOCKED
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s %(message)s")
     with lock:
+        for body in mend_objects(Path(os.environ["S3_DATA_DIR"])):
+            log.warning("%s was being overwritten when the emulator was killed", body)
         asyncio.run(serve(arguments.listen_fd))
         sys.stdout.flush()
         sys.stderr.flush()

@@ -114,16 +114,23 @@ def check_filled(cloud: CloudProcess, ids: dict[str, Any]) -> None:
 
 
 def test_everything_survives_a_kill_of_all_processes(own_cloud: CloudProcess, ids: dict[str, Any]) -> None:
-    own_cloud.client("s3").create_bucket(Bucket="latest")
+    s3 = own_cloud.client("s3")
+    s3.create_bucket(Bucket="latest")
+    s3.put_object(Bucket="kept", Key="overwritten", Body=b"before", ContentType="text/x")
     folder = own_cloud.state_dir / "emulator" / "state"
     eventually(lambda: "'latest'" in (folder / "s3.json").read_text(), "saved")
     emulator = own_cloud.emulator()
     os.kill(own_cloud.pid, signal.SIGSTOP)  # so that it cannot start another emulator
     emulator.kill()
     own_cloud.kill()
+    # As when it was killed in the middle of overwriting an object: the new body, described as the old one
+    [body] = own_cloud.state_dir.glob("emulator/s3/*/kept/overwritten")
+    body.write_bytes(b"much longer afterwards")
     own_cloud.start()
     check_filled(own_cloud, ids)
     own_cloud.client("s3").head_bucket(Bucket="latest")
+    got = own_cloud.client("s3").get_object(Bucket="kept", Key="overwritten")
+    assert (got["Body"].read(), got["ContentType"]) == (b"much longer afterwards", "text/x")
 
 
 def test_every_acknowledged_object_survives_a_kill_of_the_front_in_full_flight(

@@ -2,6 +2,8 @@ from __future__ import annotations
 
 import asyncio
 import fcntl
+import json
+import os
 import subprocess
 import sys
 import textwrap
@@ -152,3 +154,18 @@ def test_lock_is_not_waited_for_for_ever(tmp_path: Path, monkeypatch: pytest.Mon
     path = tmp_path / "lock"
     with emulator_child.take_lock(path), pytest.raises(TimeoutError, match=str(path)):
         emulator_child.take_lock(path)
+
+
+def test_an_object_that_is_older_than_its_description_is_left_alone(tmp_path: Path) -> None:
+    body, beside = tmp_path / "b" / "k.json", tmp_path / "b" / "k.json.meta.json"
+    body.parent.mkdir()
+    body.write_text("new")
+    beside.write_text('{"size": 3, "etag": "e", "checksums": {"CRC32": "x"}, "content_type": "t"}')
+    (body.parent / "marker.meta.json").write_text('{"is_delete_marker": true}')
+    os.utime(body, ns=(1, 1))
+    assert emulator_child.mend_objects(tmp_path) == []
+    os.utime(beside, ns=(0, 0))
+    assert emulator_child.mend_objects(tmp_path) == [body]
+    known = json.loads(beside.read_text())
+    assert known == {"size": None, "etag": "", "checksums": {}, "content_type": "t"}
+    assert emulator_child.mend_objects(tmp_path) == []
