@@ -15,12 +15,13 @@ from typing import Any
 from airflow.sdk import DAG, Asset, Param, TriggerRule, chain, task, task_group
 from airflow.sdk.exceptions import AirflowFailException, AirflowSkipException
 
-from groundswell.aws.operators.approval import SpendApprovalOperator
+from groundswell.aws.operators.approval import OverrunApprovalOperator, SpendApprovalOperator
 from groundswell.aws.operators.mturk import (
     MTurkCollectAndExtendOperator,
     MTurkDeleteHitsOperator,
     MTurkPublishHitsOperator,
 )
+from groundswell.aws.operators.review import ReviewApprovalOperator
 from groundswell.aws.runs import open_run
 from groundswell.aws.sensors.mturk import MTurkReviewableSensor
 from groundswell.aws.training import delete_operators, deploy_operator, train_operator
@@ -62,6 +63,24 @@ def plan_spend(batch_path: str, shards: list[int], run_id: Any = None) -> dict[s
         raise AirflowSkipException("nothing new to label")
     with open_run(batch_path, run_id, "mturk") as run:
         return plan(run)
+
+
+@task
+def propose_rejections(batch_path: str, run_id: Any = None) -> dict[str, Any]:
+    """Which withheld answers a person may want to reject, and why; rejects nothing."""
+    from groundswell.aws.reviewing import propose_rejections as propose
+
+    with open_run(batch_path, run_id, "mturk") as run:
+        return propose(run)
+
+
+@task
+def apply_reviews(batch_path: str, decision: dict[str, Any], run_id: Any = None) -> dict[str, int]:
+    """Reject what a person decided to reject, pay every other answer that waits, reopen rejected seats."""
+    from groundswell.aws.reviewing import apply_reviews as apply
+
+    with open_run(batch_path, run_id, "mturk") as run:
+        return apply(run, decision["workers"], decision["by"])
 
 
 @task
@@ -118,6 +137,35 @@ def report(batch_path: str, run_id: Any = None, ti: Any = None) -> dict[str, Any
     states = ti.get_task_states(dag_id=ti.dag_id, task_group_id="clean_up", run_ids=[run_id])[run_id]
     with open_run(batch_path, run_id) as run:
         return summarise(run, lambda task_id: ti.xcom_pull(task_ids=task_id), states)
+
+
+def review_tasks(batch: Batch, path: str) -> list[Any]:
+    """Return the tasks in which a person looks at answers that wait to be paid, where the batch wants it."""
+    if batch.review is None:
+        return []
+    proposals = propose_rejections(path)
+    decision = ReviewApprovalOperator(
+        task_id="approve_rejections",
+        batch_path=path,
+        proposals=proposals,
+        subject=f"Reject answers of batch {batch.name}, or pay everybody",
+    )
+    return [proposals, decision, apply_reviews(path, decision.output)]
+
+
+def overrun_tasks(batch: Batch, path: str) -> list[Any]:
+    """Return the task in which a person may allow more spend, where the batch wants to ask."""
+    if not batch.spend.ask_overrun:
+        return []
+    subject = f"Approve more spend for batch {batch.name}"
+    return [OverrunApprovalOperator(task_id="approve_overrun", batch_path=path, subject=subject)]
+
+
+def collect_operator(batch: Batch, path: str, task_id: str) -> MTurkCollectAndExtendOperator:
+    """Return a task that collects until nothing is open."""
+    return MTurkCollectAndExtendOperator(
+        task_id=task_id, batch_path=path, aws_conn_id=batch.connections.mturk, **PATIENT
+    )
 
 
 def model_tasks(batch: Batch, path: str, dataset: Any) -> list[Any]:
@@ -195,15 +243,17 @@ def labeling_dag(batch: Batch) -> DAG:
             timeout=batch.polling.timeout.total_seconds(),
             **PATIENT,
         )
-        collect = MTurkCollectAndExtendOperator(
-            task_id="collect_and_extend", batch_path=path, aws_conn_id=batch.connections.mturk, **PATIENT
-        )
+        collect = [collect_operator(batch, path, "collect_and_extend")]
+        # What a person decides reopens items: rejected seats, and items that were given up for want of money
+        decisions = [*review_tasks(batch, path), *overrun_tasks(batch, path)]
+        if decisions:
+            collect += [*decisions, collect_operator(batch, path, "collect_rest")]
         labels = consolidate(path)
         dataset = write_dataset.override(outlets=[labels_asset(batch)])(path)
         model = model_tasks(batch, path, dataset)
         # Clearing a task that needs the endpoint also clears its setup: the endpoint is deployed again
         setups = [shards, *model[1:2]]
-        chain(plan, approve, publish, sense, collect, labels, dataset, *model, clean_up(batch, path, setups))
+        chain(plan, approve, publish, sense, *collect, labels, dataset, *model, clean_up(batch, path, setups))
     return dag
 
 

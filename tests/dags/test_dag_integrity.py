@@ -21,6 +21,8 @@ LIFECYCLE = [
     "publish_hits",
     "sense_reviewable",
     "collect_and_extend",
+    "approve_overrun",
+    "collect_rest",
     "consolidate",
     "write_dataset",
     "train",
@@ -135,7 +137,7 @@ def test_a_broken_batch_file_says_so_and_leaves_the_others_alone(
     )
     assert bag.import_errors == {}
     assert {"labeling_iris", "labeling_second"} < bag.dags.keys()
-    assert len(bag.dags["labeling_iris"].task_ids) == 18, "a copy does not replace the DAG of the batch"
+    assert len(bag.dags["labeling_iris"].task_ids) == 20, "a copy does not replace the DAG of the batch"
     broken = {dag.dag_display_name: dag for dag in bag.dags.values() if dag.dag_id.startswith("broken")}
     assert broken.keys() == {"broken: typo (1).yaml", "broken: twin.yaml", "broken: shared.yaml"}
     typo = broken["broken: typo (1).yaml"]
@@ -154,4 +156,25 @@ def test_a_batch_may_do_without_a_model(bag_with: Callable[[dict[str, str]], Any
     labels_only = labels_only.replace("groundswell-iris", "groundswell-plain")
     bag = bag_with({"plain.yaml": labels_only})
     tasks = set(bag.dags["labeling_plain"].task_ids)
-    assert tasks == {*LIFECYCLE[:8], "clean_up.reconcile", "clean_up.delete_hits", "clean_up.report"}
+    assert tasks == {*LIFECYCLE[:10], "clean_up.reconcile", "clean_up.delete_hits", "clean_up.report"}
+
+
+def test_a_batch_with_a_review_asks_a_person_before_anything_is_rejected(
+    bag_with: Callable[[dict[str, str]], Any],
+) -> None:
+    iris = (CHECKOUT / "include/batches/iris.yaml").read_text()
+    reviewed = f"{iris}\nreview:\n  feedback: The answers do not fit the images.\n"
+    dag = bag_with({"iris.yaml": reviewed}).dags["labeling_iris"]
+    review = ["propose_rejections", "approve_rejections", "apply_reviews"]
+    around = ["collect_and_extend", *review, "approve_overrun", "collect_rest", "consolidate"]
+    for before, after in pairwise(around):
+        assert after in dag.get_task(before).downstream_task_ids, f"{before} -> {after}"
+
+
+def test_a_batch_that_asks_nobody_collects_once(bag_with: Callable[[dict[str, str]], Any]) -> None:
+    iris = (CHECKOUT / "include/batches/iris.yaml").read_text()
+    assert "spend: {" in iris
+    quiet = iris.replace("spend: {", "spend: {ask_overrun: false, ")
+    dag = bag_with({"iris.yaml": quiet}).dags["labeling_iris"]
+    assert "consolidate" in dag.get_task("collect_and_extend").downstream_task_ids
+    assert "collect_rest" not in dag.task_ids
