@@ -25,8 +25,8 @@ from groundswell.ledger.tokens import marked_item
 
 __all__ = ["Difference", "Reconciliation", "reconcile"]
 
-#: Seconds until a difference is looked at again: the lists of the service lag behind what was done.
-SETTLE = 3.0
+#: Seconds until a difference is looked at again, and once more: lists lag behind what was done.
+SETTLE = (3.0, 15.0)
 _PAID_OUTSIDE = "expire and delete it at the workforce, and pay what was answered"
 
 
@@ -61,11 +61,13 @@ def reconcile(run: LabelingRun, *, pause: Callable[[float], None] = time.sleep) 
 
     It changes nothing. ListHITs gives the counts of 100 HITs a call; the answers to an item are listed only
     where the counts leave doubt, where something was rejected, or where the money does not add up. A
-    difference is reported where two looks, some seconds apart, both find it.
+    difference is reported where several looks, some seconds apart, all find it.
     """
     found = _Look(run).compare()
-    if found.rows:
-        pause(SETTLE)
+    for seconds in SETTLE:
+        if not found.rows:
+            break
+        pause(seconds)
         before = {(row.what, row.where) for row in found.rows}
         found = _Look(run).compare()
         found.rows = [row for row in found.rows if (row.what, row.where) in before]
@@ -85,6 +87,10 @@ class _Look:
         self._rewards_seen: set[str] = set()
 
     def compare(self) -> Reconciliation:
+        """Return what differs now."""
+        if not self.state.hits and not self.state.intents:
+            self.found.notes.append("the run has published nothing")
+            return self.found
         there = self._hits_there()
         self.found.hits = len(there)
         for item, hit in there.items():

@@ -31,7 +31,7 @@ def market_url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]:
 
 @pytest.fixture
 def desk(market_url: Served, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Desk:
-    monkeypatch.setattr(reconciling, "SETTLE", 0.0)
+    monkeypatch.setattr(reconciling, "SETTLE", (0.0,))
     return Desk(market_url, tmp_path, monkeypatch)
 
 

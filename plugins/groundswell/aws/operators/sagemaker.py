@@ -172,6 +172,7 @@ class SageMakerTrainOperator(SageMakerOperator):
             # Stopping counts as stopped: clearing a running task stops its job, which ends within minutes.
             if status not in {"Failed", "Stopped", "Stopping"}:
                 self._warn_of_differences(name, job)
+                self.on_resource("training_job", name, "created")
                 return name, job
             self.log.info("Training job %s: %s %s", name, status, job.get("FailureReason", ""))
         raise AirflowFailException(
@@ -195,12 +196,14 @@ class SageMakerTrainOperator(SageMakerOperator):
             raise AirflowFailException(
                 f"training job {name}: {error}; write the training data first"
             ) from error
+        self.on_resource("training_job", name, "intended")
         try:
             started = self.hook.start_training_job(request)
         except ClientError as error:
             if error_code(error) != "ValidationException":
                 raise
             raise AirflowFailException(f"training job {name} was refused: {error}") from error
+        self.on_resource("training_job", name, "created")
         self.log.info("Training job %s %s", name, "is started" if started else "exists and is used")
         job: dict[str, Any] = self.hook.describe_training_job(name)
         return job

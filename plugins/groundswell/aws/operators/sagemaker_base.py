@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from contextlib import AbstractContextManager
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 from airflow.providers.amazon.aws.hooks.base_aws import AwsBaseHook
 from airflow.providers.amazon.aws.operators.base_aws import AwsBaseOperator
@@ -18,6 +18,10 @@ from groundswell.aws.source_archive import pack_source
 DEFER_MARGIN = 600
 
 
+ResourceType = Literal["training_job", "model", "endpoint_config", "endpoint"]
+ResourceState = Literal["intended", "created", "deleted"]
+
+
 class SageMakerOperator(AwsBaseOperator[GroundswellSageMakerHook]):
     """What the operators below share."""
 
@@ -26,6 +30,13 @@ class SageMakerOperator(AwsBaseOperator[GroundswellSageMakerHook]):
 
     def _clear_errors(self) -> AbstractContextManager[None]:
         return clear_errors(connection=self.aws_conn_id or "(none)")
+
+    def on_resource(self, kind: ResourceType, name: str, state: ResourceState) -> None:
+        """
+        Take note of a resource: before it is made or changed, and after it was made, found or deleted.
+
+        For subclasses that keep a record. It may be called again with the same arguments, by a retry.
+        """
 
     @property
     def _trigger_parameters(self) -> dict[str, Any]:

@@ -172,8 +172,12 @@ class SageMakerDeployEndpointOperator(_EndpointOperator):
             wanted = self._wanted()
             context["ti"].xcom_push(key="deployment", value=wanted.names)
             try:
+                self.on_resource("model", wanted.names["model_name"], "intended")
                 self.hook.ensure_model(wanted.model)
+                self.on_resource("model", wanted.names["model_name"], "created")
+                self.on_resource("endpoint_config", wanted.names["endpoint_config_name"], "intended")
                 self.hook.ensure_endpoint_config(wanted.endpoint_config)
+                self.on_resource("endpoint_config", wanted.names["endpoint_config_name"], "created")
             except ClientError as error:
                 if error_code(error) != "ValidationException":
                     raise
@@ -203,13 +207,16 @@ class SageMakerDeployEndpointOperator(_EndpointOperator):
         status = None if endpoint is None else endpoint["EndpointStatus"]
         until: Until = "settled"
         if _serves(endpoint, config):
+            self.on_resource("endpoint", name, "created")
             self.log.info("Endpoint %s serves %s", name, config)
             return names
         if endpoint is not None and status in _CHANGING:
             ours = config in _configs(endpoint)
         elif status is None or status == "InService":
+            self.on_resource("endpoint", name, "intended")
             # False: somebody else was first, perhaps an earlier try whose answer was lost.
             ours = self.hook.start_endpoint(name, config, update=status is not None)
+            self.on_resource("endpoint", name, "created")
         else:
             self.log.info("Endpoint %s: %s; it is deleted and made again", name, status)
             self.hook.delete_endpoint(name)
@@ -283,9 +290,10 @@ class SageMakerDeleteEndpointOperator(_EndpointOperator):
             raise self._give_up()
         outcome = self.hook.delete_endpoint(str(self.endpoint_name))
         self.log.info("Endpoint %s: %s", self.endpoint_name, outcome)
-        if outcome == "deleting" and self.hook.find_endpoint(str(self.endpoint_name)) is None:
-            return
-        if outcome != "absent":
+        deleting = outcome == "deleting"
+        if outcome == "absent" or (deleting and self.hook.find_endpoint(str(self.endpoint_name)) is None):
+            self.on_resource("endpoint", str(self.endpoint_name), "deleted")
+        else:
             self._wait(context, "deleted" if outcome == "deleting" else "settled", {"rounds": rounds - 1})
 
     def _after_waiting(self, context: Context, state: dict[str, Any]) -> None:
@@ -317,6 +325,8 @@ class SageMakerDeleteEndpointConfigOperator(SageMakerOperator):
         name = self.endpoint_config_name
         with self._clear_errors():
             deleted = bool(name) and self.hook.delete_endpoint_config(str(name))
+            if name:
+                self.on_resource("endpoint_config", str(name), "deleted")
         self.log.info("Endpoint configuration %s: %s", name, "deleted" if deleted else "absent")
 
 
@@ -344,6 +354,8 @@ class SageMakerDeleteModelIfExistsOperator(SageMakerOperator):
         """Delete."""
         with self._clear_errors():
             deleted = bool(self.model_name) and self.hook.delete_model_if_exists(str(self.model_name))
+            if self.model_name:
+                self.on_resource("model", str(self.model_name), "deleted")
         self.log.info("Model %s: %s", self.model_name, "deleted" if deleted else "absent")
 
 
