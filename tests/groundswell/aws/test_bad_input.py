@@ -11,6 +11,7 @@ import yaml
 
 from dags import labeling
 from groundswell.aws.operators.mturk import MTurkPublishHitsOperator
+from groundswell.aws.runs import LabelingRun
 from tests.groundswell.aws.desk import Desk, Served, complete, operator, served_market
 
 pytestmark = pytest.mark.contract
@@ -284,13 +285,14 @@ def test_page_that_is_too_large(desk: Desk) -> None:
 
 
 def test_budget_below_the_plan(desk: Desk) -> None:
-    path = desk.batch_file(["a", "b"], spend={"budget": "0.23", "approve_above": "9.00"})
+    spend = {"budget": "0.23", "approve_above": "9.00", "ask_overrun": False}
+    path = desk.batch_file(["a", "b"], spend=spend)
     shards = desk.load(path, "r")
     message = desk.refusal(labeling.plan_spend.function, str(path), shards, run_id="r")
-    assert message.startswith(
-        "spend.budget: $0.23 is below the plan: 2 items x 2 answers x ($0.05 + $0.01 fee)"
+    assert message == (
+        "spend.budget: $0.23 is below the $0.24 that the first answers cost; raise it, or lower "
+        "redundancy.first, task.reward or the number of items, or set spend.ask_overrun: true"
     )
-    assert "set spend.budget to 0.24 or more" in message
 
 
 def test_balance_below_the_plan(desk: Desk) -> None:
@@ -323,6 +325,7 @@ def test_publishing_refuses_a_shard_whose_image_went_away(desk: Desk) -> None:
     path = desk.batch_file([], task__image_folder=str(images))
     desk.dataset(f"{HEADER}\na,1,1,1,1,a.svg\nb,1,1,1,1,b.svg\n")
     desk.load(path, "late")
+    desk.reserve(LabelingRun(str(path), "late"))
     (images / "b.svg").unlink()
     before = len(desk.all_hits())
     with pytest.raises(Exception, match=r"item 'b': image 'b\.svg': there is no such file") as caught:

@@ -12,9 +12,10 @@ from airflow.sdk.exceptions import AirflowSkipException
 
 from dags import labeling
 from groundswell.aws.runs import LabelingRun
+from groundswell.aws.steps import spend
 from groundswell.batches.units import dollars
 from groundswell.ledger.months import month_of
-from tests.groundswell.aws.desk import Desk, Served, served_market
+from tests.groundswell.aws.desk import Desk, Pulled, Served, served_market
 
 pytestmark = pytest.mark.contract
 
@@ -105,3 +106,39 @@ def test_the_plan_is_kept_and_the_first_one_counts(desk: Desk) -> None:
     kept = LabelingRun(str(path), "run").ledger.fold().plan
     assert kept is not None
     assert kept["budget_cents"] == 4500
+
+
+def test_what_workers_earned_is_shown_in_the_next_plan(desk: Desk, caplog: pytest.LogCaptureFixture) -> None:
+    row = plan(desk, "a", task__expected_time="45s")
+    assert row["hourly_cents"] == 400
+    low = "BELOW spend.minimum_hourly of $8.00: $0.10 would meet it"
+    assert f"pays $4.00 per hour (task.expected_time of 45 s), {low}" in row["text"]
+    assert f"an answer pays $4.00 per hour (task.expected_time of 45 s), {low}" in caplog.text
+    path = desk.batch_file(["a"], task__expected_time="45s")
+    earlier = LabelingRun(str(path), "earlier")
+    times = {"accepted": "2026-01-01T00:00:00+00:00", "submitted": "2026-01-01T00:00:20+00:00"}
+    answers = [
+        {"assignment": f"3{number}", "item": "a", "worker": "A1", "label": "x", "problem": None, **times}
+        for number in range(3)
+    ]
+    earlier.ledger.append("answers", answers)
+    document = labeling.report.function(str(path), run_id="earlier", ti=Pulled({}))
+    assert document["pay"] == {"median_seconds": 20.0, "hourly_cents": 900}
+    caplog.clear()
+    later = labeling.plan_spend.function(str(path), [0], run_id="run")
+    assert "pays $9.00 per hour (median of 20 s over 3 answers);" in later["text"] + ";"
+    assert later["approval"] is False
+    assert "BELOW" not in caplog.text
+    store = desk.folder / "store"
+    (store / "_pace" / "iris" / "damaged.json").write_bytes(b"{")
+    assert labeling.plan_spend.function(str(path), [0], run_id="run")["hourly_cents"] == 900
+
+
+def test_a_plan_made_again_stays_in_the_month_in_which_it_was_reserved(desk: Desk) -> None:
+    row = plan(desk, "a")
+    path = desk.folder / "batch.yaml"
+    run = LabelingRun(str(path), "run")
+    spend.reserve(run, row | {"month": "2025-12"}, "ada")
+    again = labeling.plan_spend.function(str(path), [0], run_id="run")
+    assert again["month"] == "2025-12"
+    assert run.ledger.fold().month == "2025-12"
