@@ -21,7 +21,8 @@ class Outcome(StrEnum):
     LOST = "lost"  # the HIT is gone from the workforce
 
 
-_PRECEDENCE = (Outcome.SETTLED, Outcome.GAVE_UP, Outcome.EXPIRED, Outcome.BUDGET, Outcome.LOST)
+#: Money may come back; a HIT that is gone does not.
+_PRECEDENCE = (Outcome.SETTLED, Outcome.GAVE_UP, Outcome.EXPIRED, Outcome.LOST, Outcome.BUDGET)
 
 
 #: What becomes of a resource, in this order; a task that is cleared may make one of the same name again.
@@ -35,12 +36,16 @@ def _keep_first(rows: dict[str, dict[str, Any]], key: str, row: Mapping[str, Any
         rows[key] = dict(row)
 
 
+def _text(row: Mapping[str, Any]) -> str:
+    return json.dumps(row, sort_keys=True)
+
+
 def _by_time(row: Mapping[str, Any]) -> tuple[str, str]:
-    return str(row.get("at", "")), json.dumps(row, sort_keys=True)
+    return str(row.get("at", "")), _text(row)
 
 
 def _by_number(row: Mapping[str, Any]) -> tuple[int, str]:
-    return int(row.get("number", -1)), json.dumps(row, sort_keys=True)
+    return int(row.get("number", -1)), _text(row)
 
 
 def _resource_order(row: Mapping[str, Any]) -> tuple[str, int, str]:
@@ -109,7 +114,7 @@ class RunState:
 
     def _add_spend(self, row: Mapping[str, Any]) -> None:
         # A plan is made again when its task is cleared. The first one is what was approved.
-        if self.plan is None or row["at"] < self.plan["at"]:
+        if self.plan is None or _by_time(row) < _by_time(self.plan):
             self.plan = dict(row)
 
     def _add_intents(self, row: Mapping[str, Any]) -> None:
@@ -119,7 +124,7 @@ class RunState:
     def _add_hits(self, row: Mapping[str, Any]) -> None:
         item = row["item"]
         known = self.hits.get(item, row)
-        first, second = sorted((row, known), key=lambda each: str(each["hit"]))
+        first, second = sorted((row, known), key=lambda each: (str(each["hit"]), _text(each)))
         self.hits[item] = dict(first)
         if first["hit"] != second["hit"]:
             self.duplicates.add(second["hit"])
@@ -127,16 +132,21 @@ class RunState:
         self._judge(item)
 
     def _add_answers(self, row: Mapping[str, Any]) -> None:
-        self.answers[row["assignment"]] = dict(row)
+        known = self.answers.get(row["assignment"], row)
+        # Twins may have read it before and after it was rejected: the label is what the worker said
+        self.answers[row["assignment"]] = dict(
+            min(row, known, key=lambda each: (each["label"] is None, _text(each)))
+        )
         self._by_item[row["item"]][row["assignment"]] = None
 
     def _add_payments(self, row: Mapping[str, Any]) -> None:
         _keep_first(self.payments, row["assignment"], row)
+        self._judge(row["item"])  # a rejection may have been taken back
 
     def _add_approvals(self, row: Mapping[str, Any]) -> None:
         if row not in self.approvals:
             self.approvals.append(dict(row))
-            self.approvals.sort(key=lambda each: (each["at"], json.dumps(each, sort_keys=True)))
+            self.approvals.sort(key=_by_time)
 
     def _add_withheld(self, row: Mapping[str, Any]) -> None:
         _keep_first(self.withheld, row["assignment"], row)
@@ -203,7 +213,7 @@ class RunState:
 
     def _got_money(self, item: str, row: Mapping[str, Any]) -> bool:
         """Return whether a seat was reserved or opened after the asking had ended for want of money."""
-        reserved = self._asked.get(item, -1) >= row.get("number", math.inf)
+        reserved = self._asked.get(item, -1) >= row.get("number", 0)
         return bool(reserved or self.seats.get(item, 0) > row.get("seats", math.inf))
 
     def _add_expirations(self, row: Mapping[str, Any]) -> None:
@@ -226,12 +236,16 @@ class RunState:
         return [
             row
             for row in self.answers_of(item)
-            if row["label"] is not None and row["assignment"] not in self.rejections
+            if row["label"] is not None and not self.is_rejected(row["assignment"])
         ]
+
+    def is_rejected(self, assignment: str) -> bool:
+        """Return whether an answer was rejected, and not paid after all: a rejection can be taken back."""
+        return assignment in self.rejections and assignment not in self.payments
 
     def rejected_of(self, item: str) -> int:
         """Return how many answers to an item were rejected; they keep their seats and cost nothing."""
-        return len(self._rejected.get(item, ()))
+        return sum(assignment not in self.payments for assignment in self._rejected.get(item, ()))
 
     def closed_before(self, item: str) -> bool:
         """Return whether the asking about an item ended once, even if it was taken up again."""
