@@ -92,7 +92,10 @@ def test_identical_types_are_one(desk: Any) -> None:
         desk.hit_type(Keywords="a, b", AutoApprovalDelayInSeconds=0),
         desk.hit_type(Keywords="a, b", Title="Other"),
         desk.hit_type(
-            Keywords="a, b", QualificationRequirements=[{"QualificationTypeId": "3X", "Comparator": "Exists"}]
+            Keywords="a, b",
+            QualificationRequirements=[
+                {"QualificationTypeId": desk.qualification("x"), "Comparator": "Exists"}
+            ],
         ),
     ]
     assert len({base, *others}) == 1 + len(others)
