@@ -101,11 +101,14 @@ class AirflowApi:
         answer = self._send("POST", f"/api/v2/dags/{quote(dag_id)}/clearTaskInstances", json=body)
         return sorted(str(each["task_id"]) for each in answer["task_instances"])
 
-    def answer(self, dag_id: str, run_id: str, task: Mapping[str, Any], option: str) -> None:
-        """Choose an option of a task instance that waits for a person, such as "Approve"."""
-        path = _run_path(dag_id, run_id) + f"/taskInstances/{quote(str(task['task_id']))}"
-        path += f"/{task.get('map_index', -1)}/hitlDetails"
-        self._send("PATCH", path, json={"chosen_options": [option], "params_input": {}})
+    def options(self, dag_id: str, run_id: str, task: Mapping[str, Any]) -> list[str]:
+        """What a person may choose whom a task instance asks, such as "Approve" and "Reject"."""
+        return [str(each) for each in self._send("GET", _asked(dag_id, run_id, task))["options"]]
+
+    def answer(self, dag_id: str, run_id: str, task: Mapping[str, Any], chosen: Sequence[str]) -> None:
+        """Choose for a task instance that waits for a person."""
+        body = {"chosen_options": list(chosen), "params_input": {}}
+        self._send("PATCH", _asked(dag_id, run_id, task), json=body)
 
     def run_state(self, dag_id: str, run_id: str) -> str:
         """State of a run: queued, running, success or failed."""
@@ -168,6 +171,12 @@ class NotFound(AirflowApiError):
 
 def _run_path(dag_id: str, run_id: str) -> str:
     return f"/api/v2/dags/{quote(dag_id)}/dagRuns/{quote(run_id, safe='')}"
+
+
+def _asked(dag_id: str, run_id: str, task: Mapping[str, Any]) -> str:
+    """The path of what a task instance asks a person."""
+    instance = f"/taskInstances/{quote(str(task['task_id']))}/{task.get('map_index', -1)}"
+    return f"{_run_path(dag_id, run_id)}{instance}/hitlDetails"
 
 
 def _log_line(entry: Any) -> str:

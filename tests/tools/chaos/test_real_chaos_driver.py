@@ -32,7 +32,7 @@ class Airflow:
 
     looks: list[tuple[str, list[dict[str, Any]]] | None]
     cleared: list[tuple[Any, ...]] = field(default_factory=list)
-    approved: list[str] = field(default_factory=list)
+    answered: list[tuple[str, list[str]]] = field(default_factory=list)
     triggered: list[str] = field(default_factory=list)
     rows: list[dict[str, Any]] = field(default_factory=list)
 
@@ -61,8 +61,12 @@ class Airflow:
         self.cleared.append((tuple(tasks), how))
         return ["one", "two"]
 
-    def answer(self, dag_id: str, run_id: str, task: Any, option: str) -> None:
-        self.approved.append(f"{task['task_id']} {option}")
+    def options(self, dag_id: str, run_id: str, task: Any) -> list[str]:
+        rejecting = ["Pay everybody", "Reject 3 of A1", "Reject 1 of A2"]
+        return rejecting if task["task_id"] == "approve_rejections" else ["Approve", "Reject"]
+
+    def answer(self, dag_id: str, run_id: str, task: Any, chosen: list[str]) -> None:
+        self.answered.append((task["task_id"], chosen))
 
 
 @dataclass
@@ -137,11 +141,15 @@ def test_a_run_that_does_not_move_is_stuck() -> None:
         drive(airflow, limits=Limits(total=20, stall=0.05))
 
 
-def test_what_asks_a_person_is_approved() -> None:
-    airflow = Airflow([("running", [row("approve_spend", "awaiting_input")]), ("success", [])])
+def test_who_is_asked_allows_the_spend_and_the_rejections() -> None:
+    asking = [row("approve_spend", "awaiting_input"), row("approve_rejections", "awaiting_input")]
+    airflow = Airflow([("running", asking), ("success", [])])
     driver, _, _ = drive(airflow)
-    assert airflow.approved == ["approve_spend Approve"]
-    assert driver.approvals == 1
+    assert airflow.answered == [
+        ("approve_spend", ["Approve"]),
+        ("approve_rejections", ["Reject 3 of A1", "Reject 1 of A2"]),
+    ]
+    assert driver.answers == 2
 
 
 def test_an_api_server_that_is_down_is_waited_for() -> None:
@@ -194,6 +202,12 @@ def test_one_task_is_cleared(fault: Fault, draw: float, task: Any, downstream: b
     driver, _, _ = drive(airflow, [step(fault, draw)])
     assert airflow.cleared == [((task,), {"downstream": downstream})]
     assert driver.timeline.faults == {fault: 1}
+
+
+def test_a_task_that_the_batch_does_not_have_is_not_waited_for() -> None:
+    airflow = Airflow([("running", [row("other", "running")]), ("success", [])])
+    driver, _, _ = drive(airflow, [step(Fault.TRIGGERER)], limits=Limits(total=5, stall=5))
+    assert driver.timeline.faults[Fault.TRIGGERER] == 1
 
 
 def test_a_fault_waits_for_its_task() -> None:

@@ -30,6 +30,8 @@ def test_the_large_batch_is_a_batch_of_its_own_without_a_model(large: Site) -> N
     assert batch.training is None
     assert batch.endpoint is None
     assert not large.model
+    assert batch.review is not None
+    assert batch.spend.budget_cents == 924, "a tenth above what is certain: it will not do"
     assert large.bucket == "groundswell-chaos"
     assert -(-70 // batch.shard_items) == 4, "several tasks publish at once"
 

@@ -58,7 +58,7 @@ class Driver:
     run_id: str
     limits: Limits = field(default_factory=Limits)
     repairs: int = 0
-    approvals: int = 0
+    answers: int = 0
     tries: Counter[str] = field(default_factory=Counter)
     _seen: tuple[Any, ...] = ()
     _changed: float = field(default_factory=time.monotonic)
@@ -146,7 +146,10 @@ class Driver:
             self._pause(TICK_S)
 
     def _reached(self, stage: str) -> bool:
-        return any(row["task_id"] == stage and row.get("state") in REACHED for row in self._rows)
+        rows = [row for row in self._rows if row["task_id"] == stage]
+        if self._rows and not rows:
+            return True  # this batch does not have it
+        return any(row.get("state") in REACHED for row in rows)
 
     def _settle(self) -> None:
         """Wait until every part runs and Airflow calls itself healthy, but not for ever."""
@@ -224,24 +227,26 @@ class Driver:
             pass  # its API server may be down
         else:
             self._note()
-            self._approve()
+            self._answer()
         if now - self._changed > self.limits.stall or self.timeline.seconds > self.limits.total:
             raise Stuck(
                 f"the run is {self._state}, and nothing moves: {', '.join(self._doing()) or 'no task'}"
             )
 
-    def _approve(self) -> None:
-        """Allow what the run asks a person about."""
+    def _answer(self) -> None:
+        """Allow what the run asks a person about, and reject whose answers it proposes to reject."""
         for row in self._rows:
             if row.get("state") != "awaiting_input":
                 continue
             try:
-                self.api.answer(self.site.dag, self.run_id, row, "Approve")
+                options = self.api.options(self.site.dag, self.run_id, row)
+                chosen = ["Approve"] if "Approve" in options else options[1:] or options
+                self.api.answer(self.site.dag, self.run_id, row, chosen)
             except AirflowApiError as error:  # down, or answered a moment ago
-                self.timeline.say(f"{_label(row)} could not be approved: {error}")
+                self.timeline.say(f"{_label(row)} could not be answered: {error}")
             else:
-                self.approvals += 1
-                self.timeline.say(f"approved {_label(row)}")
+                self.answers += 1
+                self.timeline.say(f"answered {_label(row)}: {', '.join(chosen)}")
 
     def _note(self) -> None:
         seen = (self._state, tuple(self._doing()))

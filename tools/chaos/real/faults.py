@@ -75,14 +75,22 @@ _STAGES = {
     "publish_hits": 4,
     "sense_reviewable": 2,
     "collect_and_extend": 8,
+    "propose_rejections": 1,
+    "approve_rejections": 1,
+    "apply_reviews": 2,
+    "approve_overrun": 1,
+    "collect_rest": 4,
     "consolidate": 1,
     "write_dataset": 1,
     "train": 2,
     "deploy": 2,
     "evaluate": 1,
+    "clean_up.reconcile": 1,
     "clean_up.delete_hits": 2,
     "clean_up.report": 1,
 }
+_OF_MODELS = {"train", "deploy", "evaluate"}
+_OF_REVIEWS = {"propose_rejections", "approve_rejections", "apply_reviews"}
 
 
 @dataclass(frozen=True)
@@ -111,11 +119,10 @@ class Step:
 
 
 def schedule(seed: int, faults: int, *, model: bool = True) -> list[Step]:
-    """The faults of a seed, spread over the tasks of a run; without `model` it trains and deploys none."""
+    """The faults of a seed, spread over the tasks of a run: one with a model, or one that is reviewed."""
     draw = random.Random(f"faults {seed}")
-    stages = {name: n for name, n in _STAGES.items() if model or name not in {"train", "deploy", "evaluate"}}
-    order = list(stages)
-    drawn = sorted(draw.choices(order, list(stages.values()), k=faults), key=order.index)
+    order = [name for name in _STAGES if name not in (_OF_REVIEWS if model else _OF_MODELS)]
+    drawn = sorted(draw.choices(order, [_STAGES[name] for name in order], k=faults), key=order.index)
     kinds = islice(_kinds(draw), faults)
     return [
         Step(

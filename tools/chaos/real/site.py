@@ -131,19 +131,21 @@ def _iris(root: Path) -> dict[str, Any]:
 
 
 def _large(root: Path, items: int, seed: int) -> dict[str, Any]:
-    """A batch made from the example: more items in several shards, a person who approves, and no model."""
+    """A batch made from the example: more items in several shards, little money, a review, and no model."""
     content = _iris(root)
     _write_items(root / "include", items, seed, content["task"]["labels"])
     for section in ("training", "endpoint", "evaluation"):
         content.pop(section, None)
     content["output"].pop("csv_format", None)
-    worst = items * content["redundancy"]["most"] * 6 / 100
+    certain = items * content["redundancy"]["first"] * 6 / 100  # five cents and one for the fee
     return content | {
         "name": "chaos",
         "description": "Generated items, to see what faults do to many of them",
         "state": "s3://groundswell-chaos/state",
         "dataset": {"path": "../data/chaos.csv", "format": "csv", "key": "id"},
-        "spend": content["spend"] | {"budget": f"{worst:.2f}", "approve_above": "1.00"},
+        # A person is asked three times: before, where the money does not suffice, and about bad answers
+        "spend": content["spend"] | {"budget": f"{certain * 1.1:.2f}", "approve_above": "1.00"},
+        "review": {"answer_within": "2h", "feedback": "Your answers did not match those of the others."},
         "polling": content["polling"] | {"first_wave": 20, "wave": 100},
         "shard_items": max(1, min(500, -(-items // 4))),
         "output": content["output"]

@@ -28,8 +28,9 @@ def judge(site: Site, run_id: str, record: RunRecord, aws: Any, timeline: Timeli
         batch=site.batch,
         run_id=run_id,
         state=state,
-        limit_cents=round(float(batch["spend"]["budget"]) * 100),
-        most=batch["redundancy"]["most"],
+        limit_cents=max(round(float(batch["spend"]["budget"]) * 100), state.approved_cents),
+        # A rejected answer's seat is given to somebody else
+        most=None if "review" in batch else batch["redundancy"]["most"],
         items=site.items,
     )
     store = Store.open(f"sqlite:///{site.layout.cloud / 'workforce.db'}")
