@@ -46,6 +46,10 @@ class ReviewError(GroundswellError):
     """Answers were to be rejected without what it takes: a person's word, or a section ``review``."""
 
 
+class CompensationError(GroundswellError):
+    """A worker cannot be compensated as asked: something is missing, wrong, or was done before."""
+
+
 class LedgerError(GroundswellError):
     """The record of a run is missing, malformed or contradicts itself."""
 

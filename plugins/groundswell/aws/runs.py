@@ -23,6 +23,8 @@ from groundswell.batches.options import folder_of
 from groundswell.ledger import FolderStore, Ledger, PartStore, run_key
 from groundswell.ledger.claims import run_ids
 
+#: What ledgers of compensations have for a batch's name; no batch can have it.
+COMPENSATIONS = "_compensations"
 #: Time for the collecting task to take the last answers, retries included.
 CLAIM_MARGIN = timedelta(days=1)
 
@@ -148,9 +150,16 @@ def all_runs(store: PartStore, batch: str) -> list[str]:
 
 
 def all_ledgers(store: PartStore) -> list[tuple[str, str]]:
-    """Return batch name and run id of every ledger in a store."""
+    """Return batch name and run id of every ledger in a store, those of compensations included."""
     batches = [name for name in store.folders("") if not name.startswith("_")]
-    return [(batch, run_id) for batch in batches for run_id in all_runs(store, batch)]
+    runs = [(batch, run_id) for batch in batches for run_id in all_runs(store, batch)]
+    return runs + [(COMPENSATIONS, case) for case in all_cases(store)]
+
+
+def all_cases(store: PartStore) -> list[str]:
+    """Return ``<batch>/<case>`` of every compensation that was begun."""
+    batches = store.folders(f"{COMPENSATIONS}/")
+    return [f"{name}/{case}" for name in batches for case in store.folders(f"{COMPENSATIONS}/{name}/")]
 
 
 def put_text(store: PartStore, key: str, body: str) -> str:

@@ -132,11 +132,10 @@ class RunState:
         self._judge(item)
 
     def _add_answers(self, row: Mapping[str, Any]) -> None:
-        known = self.answers.get(row["assignment"], row)
+        both = [row, self.answers.get(row["assignment"], row)]
         # Twins may have read it before and after it was rejected: the label is what the worker said
-        self.answers[row["assignment"]] = dict(
-            min(row, known, key=lambda each: (each["label"] is None, _text(each)))
-        )
+        both.sort(key=lambda each: (each["label"] is None, _text(each)))
+        self.answers[row["assignment"]] = dict(both[0])
         self._by_item[row["item"]][row["assignment"]] = None
 
     def _add_payments(self, row: Mapping[str, Any]) -> None:

@@ -15,13 +15,13 @@ _SHOWN = 80
 _COLUMNS = ("Worker", "Answers", "Unreadable", "Agreement", "By chance", "Median time", "To reject", "Why")
 
 
-def as_code(text: str) -> str:
+def as_code(text: str, *, most: int = _SHOWN) -> str:
     """Return a stranger's text as a Markdown code span, on one line, that fits a table's cell.
 
-    In code nothing is markup, a link or HTML. What could end the code or the cell is replaced by a look-alike.
+    In code nothing is markup, a link or HTML. What could end code or cell is replaced by a look-alike.
     """
     line = "".join(letter if letter.isprintable() else " " for letter in text)
-    line = line if len(line) <= _SHOWN else f"{line[:_SHOWN]}..."
+    line = line if len(line) <= most else f"{line[:most]}..."
     line = line.replace("`", "'").replace("|", "\u00a6").strip()
     return f"`{line}`" if line else "(nothing)"
 

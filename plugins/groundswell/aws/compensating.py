@@ -1,0 +1,328 @@
+"""Paying a worker outside the usual way: a bonus, a make-up HIT, or a rejection taken back.
+
+A case has a ledger of its own beside those of the batch's runs, ``_compensations/<batch>/<case>/``. Its first
+part fixes what is paid to whom and how; whoever comes later under the same case id does just that, or
+nothing.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+from groundswell.aws import make_up
+from groundswell.aws.exceptions import clear_errors
+from groundswell.aws.runs import COMPENSATIONS, LabelingRun, all_cases, all_runs, now_text, open_run
+from groundswell.batches.model import Batch, batch_files
+from groundswell.batches.planning import plan_spend
+from groundswell.batches.pricing import bonus_fee_cents, fee_cents
+from groundswell.batches.units import dollars
+from groundswell.errors import BatchError, CompensationError
+from groundswell.ledger import Ledger, RunState, request_token
+from groundswell.review.cases import REASON_LIMIT, Case, read_case
+from groundswell.review.wording import as_code
+
+log = logging.getLogger(__name__)
+
+BONUS, MAKE_UP, UNDO = "bonus", "make_up", "undo_rejection"
+#: The name of the part that fixes a case.
+FIXED = "case"
+#: The service takes a rejection back within this time of the submission.
+OVERRIDE_TIME = timedelta(days=30)
+
+Row = Mapping[str, Any]
+
+
+@contextmanager
+def opened(batches: Path, params: Mapping[str, Any]) -> Iterator[Compensation]:
+    """
+    Open the case that the parameters of a DAG run describe.
+
+    :param batches: the folder of the batch files.
+    :param params: the parameters; see :func:`~groundswell.review.cases.read_case`.
+    :raises AirflowFailException: with one message, where they are wrong or the batch is unknown.
+    """
+    with clear_errors(connection="mturk_default"):
+        case = read_case(params)
+        path = _file_of(batches, case.batch)
+    with open_run(str(path), f"{COMPENSATIONS}/{case.case}", "mturk") as run:
+        yield Compensation(run, case)
+
+
+def approver(answer: Any) -> str | None:
+    """Return who approved, by what an approval task returned; None where nobody did."""
+    if not answer or "Approve" not in answer.get("chosen_options", ()):
+        return None  # the task was marked as a success by hand, say
+    user = answer.get("responded_by_user") or {}
+    return str(user.get("name") or user.get("id") or "a person whom Airflow does not name")
+
+
+def _file_of(folder: Path, name: str) -> Path:
+    names = []
+    for path in batch_files(folder):
+        try:
+            batch = Batch.load(path)
+        except BatchError:
+            continue  # a broken file has a DAG of its own that says so
+        if batch.name == name:
+            return path
+        names.append(batch.name)
+    raise CompensationError(f"batch: there is no batch {name!r}; there are: {', '.join(names) or 'none'}")
+
+
+@dataclass(frozen=True)
+class Compensation:
+    """
+    One case of a batch.
+
+    :param run: any run of the batch, for its store and its workforce.
+    :param case: what a person asked for.
+    """
+
+    run: LabelingRun
+    case: Case
+
+    @cached_property
+    def ledger(self) -> Ledger:
+        """The record of the case."""
+        return Ledger(self.run.store, COMPENSATIONS, f"{self.case.batch}/{self.case.case}")
+
+    def plan(self) -> dict[str, Any]:
+        """
+        Return what would be paid, how, and ``text`` for the person who approves it; pay nothing.
+
+        ``done`` says that the case was paid before.
+
+        :raises CompensationError: where it cannot be done as asked.
+        """
+        fixed = self._fixed()
+        plan = dict(fixed) if fixed else self._choose()
+        plan["done"] = self._is_paid(plan)
+        plan["text"] = self._text(plan)
+        log.info(plan["text"])
+        return plan
+
+    def pay(self, plan: Row, by: str | None) -> dict[str, Any]:
+        """
+        Pay what was approved, once, however often it is called; return ``mode``, ``hit`` and ``hit_type``.
+
+        The two are those of a make-up HIT, which :meth:`settle` pays once the worker has taken it.
+
+        :param plan: as :meth:`plan` returned it.
+        :param by: the person who approved it.
+        :raises CompensationError: where nobody approved it, or the case was fixed otherwise meanwhile.
+        """
+        if not by:
+            raise CompensationError(f"case {self.case.case}: nobody approved it; answer the approval task")
+        fixed = self._fix(plan)
+        total = int(fixed["cents"]) + int(fixed["fee_cents"])
+        state = self.ledger.fold()
+        if not any(row["by"] == by for row in state.approvals):
+            row = {"what": "compensation", "at": now_text(), "by": by, "limit_cents": total}
+            self.ledger.record("approvals", [row | {"text": str(plan["text"])}], state)
+        if fixed["mode"] == MAKE_UP:
+            offer = make_up.offer(self.run, self.ledger, self.case, fixed)
+            return {"mode": MAKE_UP, "hit": offer["hit"], "hit_type": offer["hit_type"]}
+        if not self._is_paid(fixed):
+            self._take_back(fixed) if fixed["mode"] == UNDO else self._send_bonus(fixed)
+        return {"mode": fixed["mode"], "hit": "", "hit_type": ""}
+
+    def settle(self) -> dict[str, Any]:
+        """Pay a make-up HIT that the worker took, and take it away; return what was paid, in cents."""
+        fixed = self._fixed()
+        if fixed is None or fixed["mode"] != MAKE_UP:
+            return {"paid_cents": 0}
+        return make_up.settle(self.run, self.ledger, self.case, fixed)
+
+    # deciding
+
+    def _fixed(self) -> dict[str, Any] | None:
+        """Return how the case was fixed. Raises CompensationError where it is not the case asked for now."""
+        for row in self.ledger.rows("intents"):
+            if "mode" in row[1]:
+                self._check_same(row[1])
+                return row[1]
+        return None
+
+    def _check_same(self, fixed: Row) -> None:
+        case = self.case
+        asked = {"worker": case.worker, "reason": case.reason, "asked_cents": case.cents}
+        if case.assignment:
+            asked["assignment"] = case.assignment
+        if any(fixed[name] != value for name, value in asked.items()):
+            raise CompensationError(
+                f"case {case.case} of batch {case.batch!r} was begun for worker {fixed['worker']}, "
+                f"{dollars(fixed['asked_cents'])}, {fixed['reason']!r}; to go on with it ask for the same, "
+                "for another payment choose another case id"
+            )
+
+    def _fix(self, plan: Row) -> dict[str, Any]:
+        """Fix the case, unless that was done; whoever is second takes what the first one fixed."""
+        names = ("mode", "worker", "reason", "asked_cents", "cents", "fee_cents", "assignment", "run_id")
+        token = self._token(str(plan["mode"]))
+        row = {name: plan[name] for name in names} | {"token": token, "purpose": plan["mode"]}
+        self.ledger.write("intents", FIXED, [row | {"item": self.case.worker, "at": now_text()}])
+        fixed = self._fixed()
+        if fixed is None or any(fixed[name] != plan[name] for name in ("mode", "cents", "assignment")):
+            raise CompensationError(f"case {self.case.case} was begun otherwise meanwhile; trigger it again")
+        return fixed
+
+    def _token(self, purpose: str) -> str:
+        return request_token(COMPENSATIONS, self.ledger.run_id, self.case.worker, purpose, 0)
+
+    def _choose(self) -> dict[str, Any]:
+        case = self.case
+        found = self._find()
+        if case.undo:
+            return self._choose_undo(found)
+        if found is not None and self._is_there(found):
+            return self._planned(BONUS, case.cents, bonus_fee_cents(case.cents), found)
+        if case.assignment:
+            raise CompensationError(
+                f"assignment {case.assignment} of worker {case.worker} is unknown to the workforce; correct "
+                "it, or leave it empty"
+            )
+        return self._planned(MAKE_UP, case.cents, fee_cents(case.cents, 1), None)
+
+    def _choose_undo(self, found: Row | None) -> dict[str, Any]:
+        assignment = self.case.assignment
+        there = self.run.mturk.assignment(assignment)
+        if found is None or there is None or there["WorkerId"] != self.case.worker:
+            raise CompensationError(
+                f"assignment {assignment} is none that worker {self.case.worker} did in a run of batch "
+                f"{self.case.batch!r}; correct it"
+            )
+        batch = self.run.sibling(str(found["run_id"])).batch
+        reward, fee = batch.task.reward_cents, plan_spend(batch, 1).fee_cents
+        status = there["AssignmentStatus"]
+        if status != "Rejected":
+            raise CompensationError(f"assignment {assignment} is {status}, not Rejected: nothing to undo")
+        late = there["SubmitTime"] + OVERRIDE_TIME < datetime.now(UTC)
+        if late or self.run.mturk.is_gone(there["HITId"]):
+            # The worker gets the money at least
+            return self._planned(BONUS, reward, bonus_fee_cents(reward), found)
+        return self._planned(UNDO, reward, fee, found)
+
+    def _planned(self, mode: str, cents: int, fee: int, found: Row | None) -> dict[str, Any]:
+        return {
+            "mode": mode,
+            "worker": self.case.worker,
+            "reason": self.case.reason,
+            "asked_cents": self.case.cents,
+            "cents": cents,
+            "fee_cents": fee,
+            "assignment": found["assignment"] if found else "",
+            "run_id": found.get("run_id", "") if found else "",
+        }
+
+    def _find(self) -> dict[str, Any] | None:
+        """Return the assignment that was named, or else the worker's latest in any run of the batch."""
+        latest: dict[str, Any] | None = None
+        for run_id in all_runs(self.run.store, self.case.batch):
+            state = Ledger(self.run.store, self.case.batch, run_id).fold("answers")
+            for row in state.answers.values():
+                if row["worker"] != self.case.worker:
+                    continue
+                if self.case.assignment and row["assignment"] != self.case.assignment:
+                    continue
+                if latest is None or row["submitted"] > latest["submitted"]:
+                    latest = row | {"run_id": run_id}
+        if latest is None and self.case.assignment:
+            return {"assignment": self.case.assignment}  # of no run that is recorded; the workforce may know
+        return latest
+
+    def _is_there(self, found: Row) -> bool:
+        there = self.run.mturk.assignment(str(found["assignment"]))
+        return there is not None and there["WorkerId"] == self.case.worker
+
+    # telling
+
+    def _text(self, plan: Row) -> str:
+        case, cents, fee = self.case, int(plan["cents"]), int(plan["fee_cents"])
+        how = {
+            BONUS: f"a bonus on assignment {as_code(str(plan['assignment']))}",
+            MAKE_UP: "a make-up HIT that only this worker can take: no assignment of the worker is known",
+            UNDO: f"approving assignment {as_code(str(plan['assignment']))}, which was rejected",
+        }[str(plan["mode"])]
+        lines = [
+            f"Pay worker {as_code(case.worker)} {dollars(cents)} and {dollars(fee)} fee = "
+            f"**{dollars(cents + fee)}** by {how}.",
+            f"- Batch {as_code(case.batch)}, case {as_code(case.case)}",
+            f"- The worker reads: {as_code(case.reason, most=REASON_LIMIT)}",
+            f"- Balance before: {dollars(self.run.mturk.available_cents())}",
+            *self._earlier(),
+        ]
+        if case.undo and plan["mode"] == BONUS:
+            lines.append(
+                "- The rejection itself stays: its HIT is deleted, or more than 30 days have passed. "
+                "The worker gets the reward as a bonus."
+            )
+        if plan["done"]:
+            lines.insert(0, f"Case {as_code(case.case)} was paid before: nothing is paid again.\n")
+        return "\n".join(lines)
+
+    def _earlier(self) -> list[str]:
+        """Say what the worker got under any case of the batch."""
+        lines = []
+        for name in all_cases(self.run.store):
+            batch, _, case = name.partition("/")
+            if batch != self.case.batch:
+                continue
+            state = Ledger(self.run.store, COMPENSATIONS, name).fold("bonuses", "payments")
+            if self.case.worker in _workers(state):
+                lines.append(
+                    f"- Paid to this worker before: {dollars(state.spent_cents)}, case {as_code(case)}"
+                )
+        return lines or ["- Nothing was paid to this worker before under any case of the batch"]
+
+    # paying
+
+    def _is_paid(self, fixed: Row) -> bool:
+        if fixed["mode"] == UNDO:
+            state = Ledger(self.run.store, self.case.batch, str(fixed["run_id"])).fold("payments")
+            return fixed["assignment"] in state.payments
+        state = self.ledger.fold("bonuses", "payments")
+        return bool(state.bonuses or state.payments)
+
+    def _send_bonus(self, fixed: Row) -> None:
+        mturk, case = self.run.mturk, self.case
+        cents, assignment = int(fixed["cents"]), str(fixed["assignment"])
+        # An earlier attempt may have paid it, longer ago than the service remembers the token
+        sent = [
+            bonus
+            for bonus in mturk.bonuses(assignment_id=assignment)
+            if bonus["WorkerId"] == case.worker and bonus["Reason"] == case.message
+        ]
+        if not sent:
+            mturk.send_bonus(
+                token=self._token(BONUS),
+                worker_id=case.worker,
+                assignment_id=assignment,
+                cents=cents,
+                reason=case.message,
+            )
+        row: dict[str, Any] = {"token": self._token(BONUS), "assignment": assignment, "item": None}
+        row |= {"worker": case.worker, "cents": cents, "fee_cents": int(fixed["fee_cents"])}
+        self.ledger.append("bonuses", [row | {"reason": case.message, "at": now_text()}])
+
+    def _take_back(self, fixed: Row) -> None:
+        """Approve the rejected assignment; the payment belongs to the run whose answer it is."""
+        assignment = str(fixed["assignment"])
+        self.run.mturk.override(assignment, self.case.message)
+        ledger = Ledger(self.run.store, self.case.batch, str(fixed["run_id"]))
+        state = ledger.fold("answers", "payments")
+        if assignment not in state.payments:
+            cents = int(fixed["cents"]) + int(fixed["fee_cents"])
+            row = {"assignment": assignment, "item": state.answers[assignment]["item"], "cents": cents}
+            ledger.append("payments", [row | {"at": now_text()}])
+
+
+def _workers(state: RunState) -> set[str]:
+    paid = {str(row["worker"]) for row in state.bonuses.values()}
+    return paid | {str(row["item"]) for row in state.payments.values()}
