@@ -156,7 +156,7 @@ class Wave:
         except AnswerError as error:
             problem = str(error)
             log.warning("quarantined assignment %s of %r: %s", assignment["AssignmentId"], item, problem)
-        return {
+        row = {
             "assignment": assignment["AssignmentId"],
             "item": item,
             "worker": assignment["WorkerId"],
@@ -166,6 +166,9 @@ class Wave:
             "problem": problem,
             "answer": assignment["Answer"],
         }
+        hit = assignment.get("HITId")
+        # Who counts a HIT's answers must be able to tell them from those of a second HIT of the item
+        return row | ({"hit": hit} if hit and hit != self.state.hits[item]["hit"] else {})
 
     def _label(self, assignment: Assignment) -> str:
         if assignment["AssignmentStatus"] == "Rejected":

@@ -229,6 +229,29 @@ class GroundswellSageMakerHook(SageMakerHook):
         """
         return self._found(lambda: self.conn.describe_endpoint(EndpointName=endpoint_name))
 
+    def find_endpoint_config(self, endpoint_config_name: str) -> dict[str, Any] | None:
+        """
+        Describe an endpoint configuration, or return None where there is none of this name.
+
+        .. seealso::
+            - :external+boto3:py:meth:`SageMaker.Client.describe_endpoint_config`
+
+        :param endpoint_config_name: the name of the configuration
+        """
+        request = {"EndpointConfigName": endpoint_config_name}
+        return self._found(lambda: self.conn.describe_endpoint_config(**request))
+
+    def find_model(self, model_name: str) -> dict[str, Any] | None:
+        """
+        Describe a model, or return None where there is none of this name.
+
+        .. seealso::
+            - :external+boto3:py:meth:`SageMaker.Client.describe_model`
+
+        :param model_name: the name of the model
+        """
+        return self._found(lambda: self.conn.describe_model(ModelName=model_name))
+
     def start_endpoint(self, endpoint_name: str, endpoint_config_name: str, *, update: bool = False) -> bool:
         """
         Create or update an endpoint and return at once.

@@ -174,11 +174,13 @@ def doing(hit: Hit) -> str:
 
 def owed_words(run: LabelingRun, state: RunState, item: str, hit: Hit) -> str:
     """Return what of a HIT's answers is not recorded or not paid, in words; "" for nothing."""
-    answers = state.answers_of(item)
+    name = hit["HITId"]
+    own = state.hits[item]["hit"] if item in state.hits else name
+    answers = [row for row in state.answers_of(item) if row.get("hit", own) == name]
     ended = [row for row in answers if row["assignment"] in state.payments.keys() | state.rejections.keys()]
     if answers_there(hit) == (len(answers), len(ended)):
         return ""
-    there = run.mturk.assignments(hit["HITId"])
+    there = run.mturk.assignments(name)
     unpaid = [each for each in there if each["AssignmentStatus"] == "Submitted"]
     approved = [each for each in there if each["AssignmentStatus"] == "Approved"]
     counts = {

@@ -13,8 +13,9 @@ from pathlib import Path
 from typing import Any
 
 from groundswell.aws.exceptions import clear_errors
+from groundswell.aws.hooks.sagemaker import GroundswellSageMakerHook
 from groundswell.aws.runs import LabelingRun, open_run
-from groundswell.ledger import Ledger, RunState
+from groundswell.ledger import Ledger, RunState, run_key
 from groundswell.ledger.claims import all_held
 from groundswell.ledger.ledger import KINDS
 
@@ -62,12 +63,15 @@ class House:
     :param hits: the batch's HITs at the workforce, by the run key of their annotation.
     :param rules: how the janitor goes about it.
     :param notes: what people should know and need not act on.
+    :param clean: run id -> number of parts of runs that are over and have nothing left: while nothing is
+        written to their ledgers, they need not be read again.
     """
 
     base: LabelingRun
     hits: Mapping[str, list[Hit]]
     rules: Rules
     notes: list[str] = field(default_factory=list)
+    clean: dict[str, int] = field(default_factory=dict)
 
     @property
     def name(self) -> str:
@@ -86,6 +90,11 @@ class House:
         return dict(sizes)
 
     @cached_property
+    def sagemaker(self) -> GroundswellSageMakerHook:
+        """SageMaker, as the batch's connection reaches it."""
+        return GroundswellSageMakerHook(aws_conn_id=self.base.live.connections.aws)
+
+    @cached_property
     def held(self) -> dict[str, dict[str, str]]:
         """Run id -> item -> until of the claims of every run."""
         return all_held(self.base.store, self.name)
@@ -93,6 +102,10 @@ class House:
     def claimed_until(self, run_id: str) -> str:
         """Return when the last claim of a run lapses (ISO 8601, UTC); "" where it holds none."""
         return max(self.held.get(run_id, {}).values(), default="")
+
+    def known_clean(self, run_id: str) -> bool:
+        """Return whether an earlier round found nothing at a run, and nothing has changed since."""
+        return self.clean.get(run_id) == self.ledgers[run_id] and run_key(run_id) not in self.hits
 
     def lapsed(self, run_id: str) -> bool:
         """Return whether the run's items are anybody's again: clearing its tasks is no use any more."""

@@ -20,12 +20,15 @@ from groundswell.aws import stopping
 from groundswell.aws.clearing import clear_hits
 from groundswell.aws.collecting import Wave
 from groundswell.aws.exceptions import clear_errors
+from groundswell.aws.janitor import resources
 from groundswell.aws.janitor.findings import Finding, Kind
 from groundswell.aws.janitor.hits import hit_or_gone
 from groundswell.aws.janitor.house import Hit, House, is_open
-from groundswell.aws.runs import LabelingRun
+from groundswell.aws.limits import give_back
+from groundswell.aws.runs import LabelingRun, now_text
 from groundswell.batches.pricing import fee_cents
 from groundswell.batches.units import to_cents
+from groundswell.errors import GroundswellError
 from groundswell.ledger import Outcome, annotation, request_token
 from groundswell.ledger.claims import release
 from groundswell.ledger.shards import read_items
@@ -46,10 +49,14 @@ def _repair_run(house: House, run_id: str, findings: list[Finding]) -> Iterator[
     # Asked again: somebody may have cleared the run since it was surveyed
     reason = house.under_way(run_id) if run_id in house.ledgers or run_id in house.held else None
     desk = _Desk(house, run_id)
+    ended: list[Finding] = []
     for finding in findings:
         result = f"left: {reason}" if reason else _left(house, finding) or desk.repair(finding)
         log.info("%s %s: %s", finding.kind, finding.name or finding.run, result)
-        yield finding.ended(result)
+        ended.append(finding.ended(result))
+        yield ended[-1]
+    if desk.known and all(each.settled for each in ended):
+        desk.give_back()
 
 
 def _left(house: House, finding: Finding) -> str | None:
@@ -66,8 +73,8 @@ class _Desk:
 
     def __init__(self, house: House, run_id: str) -> None:
         self.house = house
-        known = run_id in house.ledgers or run_id in house.held
-        self.run: LabelingRun = house.run(run_id) if known else house.stray(run_id)
+        self.known = run_id in house.ledgers or run_id in house.held
+        self.run: LabelingRun = house.run(run_id) if self.known else house.stray(run_id)
         self._wave: Wave | None = None
 
     @property
@@ -135,16 +142,16 @@ class _Desk:
         """Pay a HIT that is one too many, and take it away. Its answers are its item's: they are paid for."""
         name, run = hit["HITId"], self.run
         self._intend("delete", item, name)
-        self._pay(item, hit, extra=True)
+        self._pay(item, hit)
         run.mturk.expire(name)
-        self._pay(item, hit, extra=True)  # what came in before it was expired
+        self._pay(item, hit)  # what came in before it was expired
         result = run.mturk.delete_hit(name)
         return REPAIRED if result in {"deleted", "absent"} else f"waits: a worker holds it ({result})"
 
     def _intend(self, purpose: str, item: str, name: str) -> None:
         token = request_token(self.house.name, self.run.run_id, item, f"{purpose} {name}", 0)
         if token not in self.wave.state.intents:
-            row = {"token": token, "purpose": purpose, "item": item, "at": self.house.rules.now_text}
+            row = {"token": token, "purpose": purpose, "item": item, "at": now_text()}
             self.wave.add("intents", [row])
 
     # HITs that the ledger has
@@ -154,9 +161,9 @@ class _Desk:
             return "left: it is there again"
         state, item = self.wave.state, finding.item
         if item not in state.outcomes:
-            self.wave.add("outcomes", [{"item": item, "outcome": str(Outcome.LOST)}])
+            self.wave.add("outcomes", [state.closing(item, Outcome.LOST)])
             release(self.run.store, self.house.name, self.run.run_id, [item])
-        self.wave.add("deletions", [{"item": item, "hit": finding.name}])
+        self.wave.add("deletions", [{"item": item, "hit": finding.name, "at": now_text()}])
         return REPAIRED
 
     def _open_hit_of_dead_run(self, finding: Finding) -> str:
@@ -190,11 +197,11 @@ class _Desk:
         held = after["NumberOfAssignmentsPending"]
         return f"waits: {held} workers hold it" if held else REPAIRED
 
-    def _pay(self, item: str, hit: Hit, *, extra: bool = False) -> None:
+    def _pay(self, item: str, hit: Hit) -> None:
         # By the HIT, not by the batch file, which may have changed since
         reward = to_cents(Decimal(hit["Reward"]))
         self.wave.cost = reward + fee_cents(reward, hit["MaxAssignments"])
-        self.wave.take_late(item, hit=hit["HITId"] if extra else None)
+        self.wave.take_late(item, hit=hit["HITId"])
 
     def _there(self, name: str) -> Hit | None:
         found = hit_or_gone(self.run, name)
@@ -222,8 +229,27 @@ class _Desk:
             hit = self._there(self.wave.state.hits[item]["hit"])
             if hit is not None and not is_open(hit):
                 self._pay(item, hit)
-                over.append(item)
-        self.wave.add("outcomes", [{"item": item, "outcome": str(Outcome.EXPIRED)} for item in over])
+                over.append(self.wave.state.closing(item, Outcome.EXPIRED))
+        self.wave.add("outcomes", over)
+
+    def _endpoint_left(self, finding: Finding) -> str:
+        waits = resources.delete(self.house.sagemaker, finding.item, finding.name)
+        if waits:
+            return f"waits: {waits}"
+        row = {"type": finding.item, "name": finding.name, "state": "deleted", "at": now_text()}
+        self.wave.add("resources", [row])
+        return REPAIRED
+
+    def _month_hold(self, finding: Finding) -> str:
+        give_back(self.run, end=True)
+        return REPAIRED
+
+    def give_back(self) -> None:
+        """Give back to the month what can no longer be spent; the next round does what fails."""
+        try:
+            give_back(self.run, end=True)
+        except (GroundswellError, AirflowException) as error:
+            log.warning("run %s holds its money for now: %s", self.run.run_id, error)
 
     def _stale_claims(self, finding: Finding) -> str:
         unpublished = read_items(self.run.ledger).keys() | self.house.held.get(self.run.run_id, {}).keys()

@@ -31,6 +31,21 @@ def get_findings(store: PartStore, key: str) -> list[Finding]:
     return [Finding.of(row) for row in json.loads(body)["findings"]] if body else []
 
 
+def get_clean(store: PartStore, batch: str) -> dict[str, int]:
+    """Return what earlier rounds found clean; see :class:`~groundswell.aws.janitor.house.House`."""
+    body = store.get(_clean_key(batch))
+    return {str(run): int(parts) for run, parts in json.loads(body).items()} if body else {}
+
+
+def put_clean(store: PartStore, batch: str, clean: Mapping[str, int]) -> None:
+    """Keep what this round found clean."""
+    store.put(_clean_key(batch), json.dumps(dict(clean), indent=2, sort_keys=True).encode())
+
+
+def _clean_key(batch: str) -> str:
+    return f"_janitor/{batch}/clean.json"
+
+
 def counts(findings: Iterable[Finding]) -> dict[str, int]:
     """Return how many findings of each kind there are, and of each result (``found``, ``repaired`` …)."""
     rows = list(findings)

@@ -12,7 +12,7 @@ from airflow.sdk.exceptions import AirflowException, AirflowFailException
 from groundswell.aws.janitor.findings import Finding, Kind
 from groundswell.aws.janitor.house import House, Rules, Workforces, open_house
 from groundswell.aws.janitor.repairs import repair
-from groundswell.aws.janitor.report import counts, get_findings, put_document, table
+from groundswell.aws.janitor.report import counts, get_clean, get_findings, put_clean, put_document, table
 from groundswell.aws.janitor.survey import survey
 from groundswell.aws.runs import open_run
 from groundswell.batches.model import Batch, batch_files
@@ -47,10 +47,12 @@ def _go(folder: Path, names: Sequence[str], rules: Rules, stamp: str, *, repairi
         findings: list[Finding] = []
         try:
             with open_house(path, workforces, rules) as house:
+                house.clean |= get_clean(house.base.store, name)
                 for finding in _findings(house, repairing=repairing):
                     findings.append(finding)
                 about = {"at": rules.now_text, "repair": repairing, "notes": house.notes}
                 documents[str(path)] = put_document(house.base.store, name, stamp, findings, **about)
+                put_clean(house.base.store, name, house.clean)
                 for note in house.notes:
                     log.info("%s: %s", name, note)
         except AirflowException as error:

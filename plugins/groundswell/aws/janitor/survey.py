@@ -2,69 +2,80 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Set
 
 from groundswell.aws.janitor.findings import Finding, Kind
 from groundswell.aws.janitor.hits import HitSurvey, doing, owed_words
+from groundswell.aws.janitor.holdings import lost_holds, month_hold, stale_claims
 from groundswell.aws.janitor.house import Hit, House, is_open, item_of
+from groundswell.aws.janitor.resources import resources_left
 from groundswell.aws.runs import LabelingRun
 from groundswell.errors import LedgerError
 from groundswell.ledger import RunState, run_key
 
 
 def survey(house: House) -> list[Finding]:
-    """Return what is left behind of a batch; notes go to the house."""
+    """Return what is left behind of a batch; notes, and which runs are clean, go to the house."""
+    unsure = [run_id for run_id in house.ledgers if not house.known_clean(run_id)]
+    over = [run_id for run_id in unsure if not _busy(house, run_id)]
+    busy = _resources_in_use(house, set(unsure) - set(over))
     found: list[Finding] = []
-    for run_id in house.ledgers:
-        found += survey_run(house, run_id)
-    found += _unknown_runs(house)
-    return found
+    for run_id in over:
+        found += _survey_run(house, run_id, busy)
+    return [*found, *_unknown_runs(house), *lost_holds(house)]
 
 
-def survey_run(house: House, run_id: str) -> list[Finding]:
-    """Return what is left behind of a run; nothing for one that is under way, or was a moment ago."""
+def _busy(house: House, run_id: str) -> bool:
     reason = house.under_way(run_id)
     if reason is not None:
         house.notes.append(f"run {run_id} is left alone: {reason}")
-        return []
+    return reason is not None
+
+
+def _resources_in_use(house: House, runs: Iterable[str]) -> set[tuple[str, str]]:
+    """Return (type, name) of what runs that are under way have made and not deleted."""
+    used: set[tuple[str, str]] = set()
+    for run_id in runs:
+        try:
+            made = house.run(run_id).ledger.fold("resources").resources
+        except LedgerError:
+            continue  # a finding of its own once the run is over
+        used |= {each for each, row in made.items() if row["state"] != "deleted"}
+    return used
+
+
+def _survey_run(house: House, run_id: str, busy: Set[tuple[str, str]]) -> list[Finding]:
     run = house.run(run_id)
     try:
         state = run.ledger.fold()
         if not house.quiet(run, state):
             house.notes.append(f"run {run_id} is left alone: it is quiet for less than {house.rules.grace}")
             return []
-        return sorted(_run_findings(house, run, state), key=lambda each: list(Kind).index(each.kind))
+        found = list(_run_findings(house, run, state, busy))
     except LedgerError as error:
-        return [
-            Finding(
-                Kind.UNREADABLE_LEDGER,
-                house.name,
-                run=run_id,
-                what="the ledger cannot be read",
-                evidence=str(error),
-            )
-        ]
+        unreadable = Finding(
+            Kind.UNREADABLE_LEDGER,
+            house.name,
+            run=run_id,
+            what="the ledger cannot be read",
+            evidence=str(error),
+        )
+        return [unreadable]
+    if not found and state.hits.keys() <= state.deleted:
+        house.clean[run_id] = house.ledgers[run_id]
+    return found
 
 
-def _run_findings(house: House, run: LabelingRun, state: RunState) -> Iterator[Finding]:
+def _run_findings(
+    house: House, run: LabelingRun, state: RunState, busy: Set[tuple[str, str]]
+) -> Iterator[Finding]:
     of_hits = list(HitSurvey(house, run, state).findings())
     yield from of_hits
-    yield from _stale_claims(house, run, state.hits.keys() | {each.item for each in of_hits})
-
-
-def _stale_claims(house: House, run: LabelingRun, published: set[str]) -> Iterator[Finding]:
-    """Items that the run keeps from others and never published; those of its HITs lapse by themselves."""
-    held = house.held.get(run.run_id, {})
-    idle = [item for item, until in held.items() if until > house.rules.now_text and item not in published]
-    if idle:
-        yield Finding(
-            Kind.STALE_CLAIMS,
-            house.name,
-            run=run.run_id,
-            what=f"{len(idle)} items are claimed and were not published",
-            evidence=f"claims until {max(held.values())}; no HIT in the ledger",
-            repair="give them back",
-        )
+    yield from resources_left(house, run, state, busy)
+    if all(each.kind is Kind.UNDELETED_HITS for each in of_hits):
+        # What the ledger does not have yet may still cost something; its repair gives back what is left
+        yield from month_hold(house, run, state)
+    yield from stale_claims(house, run, state.hits.keys() | {each.item for each in of_hits})
 
 
 def _unknown_runs(house: House) -> Iterator[Finding]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import functools
 import uuid
 from datetime import UTC, datetime, timedelta
@@ -13,11 +14,13 @@ from groundswell.aws.janitor.findings import Finding
 from groundswell.aws.janitor.house import Rules, Workforces, open_house
 from groundswell.aws.janitor.repairs import repair
 from groundswell.aws.janitor.survey import survey
+from groundswell.aws.limits import give_back
 from groundswell.aws.publishing import hit_type_properties
 from groundswell.aws.runs import LabelingRun
 from groundswell.ledger import FolderStore, annotation
 from tests.groundswell.aws.desk import READING, Desk
 from tests.groundswell.aws.workbench import Killer, _MortalStore
+from workforce.market.errors import RequestError
 
 
 class MortalHook(MTurkHook):
@@ -58,10 +61,11 @@ class Broom(Desk):
         self.name = f"b{uuid.uuid4().hex[:8]}"  # the server outlives the test: each has a batch of its own
 
     def begin(self, *items: str, publish: bool = True, **changes: object) -> LabelingRun:
-        """Start a run of this test's batch; publish its items."""
+        """Start a run of this test's batch; publish its items, and hold no more than they may cost."""
         run = self.run(items, name=self.name, **changes)
         if publish:
             self.publish(run)
+        give_back(run, end=True)
         return run
 
     def rules(self, *, grace: timedelta = timedelta(), unsure: tuple[str, ...] = ()) -> Rules:
@@ -136,9 +140,15 @@ class Broom(Desk):
                 path.unlink()
 
     def sweep(self) -> None:
-        """Take what is left of this test off the market, so that the next lists only its own."""
+        """Delete what can be deleted, so that the next test does not list it."""
         for hit in self.all_hits():
-            self.call("UpdateExpirationForHIT", HITId=hit["HITId"], ExpireAt=datetime(2015, 1, 1, tzinfo=UTC))
+            name = hit["HITId"]
+            self.call("UpdateExpirationForHIT", HITId=name, ExpireAt=datetime(2015, 1, 1, tzinfo=UTC))
+            for each in self.assignments(name):
+                if each["AssignmentStatus"] == "Submitted":
+                    self.call("ApproveAssignment", AssignmentId=each["AssignmentId"])
+            with contextlib.suppress(RequestError):  # a worker may hold it
+                self.call("DeleteHIT", HITId=name)
 
     def everything_is_paid(self, run: LabelingRun, *hits: str) -> None:
         """The ledger has every answer of these HITs once, paid once, as the server has; and no more."""

@@ -291,36 +291,28 @@ def test_hits_without_our_mark_are_not_touched(broom: Broom, mark: str) -> None:
 
 def test_a_repair_killed_after_any_effect_is_finished_by_the_next(broom: Broom) -> None:
     def prepared() -> tuple[LabelingRun, list[str]]:
-        """One orphan, one second HIT, one expired with work, one missed approval."""
-        run = broom.begin("a", "b", "c")
-        hits = [broom.hit_of(run, item) for item in "abc"]
+        """An orphan that can be taken, and a second HIT of an item that expired with work."""
+        run = broom.begin("a", "b")
+        orphan, expired = broom.hit_of(run, "a"), broom.hit_of(run, "b")
+        recorded = run.ledger.fold().hits["b"]
+        hits = [orphan, expired, broom.post(run, "b")]
         broom.lose(run, "hits")
-        for item, hit in zip("bc", hits[1:], strict=True):
-            row = {
-                "item": item,
-                "hit": hit,
-                "hit_type": "T",
-                "seats": 2,
-                "expires": "2026-01-01T00:00:00+00:00",
-            }
-            run.ledger.append("hits", [row])
-        hits.append(broom.post(run, "b"))
+        run.ledger.append("hits", [recorded])
         for hit in hits:
             broom.submit(hit)
-        run.mturk.expire(hits[1])
-        settle(run, "c")
+        run.mturk.expire(expired)
         return run, hits
 
     run, hits = prepared()
     killer = Killer()
-    results = {each.result for each in broom.repair(run.batch_path, killer=killer)}
-    assert results == {"repaired"}
-    assert killer.effects >= 12
+    results = [each.result for each in broom.repair(run.batch_path, killer=killer)]
+    assert results == ["repaired"] * 3
+    assert killer.effects >= 15
     for number in range(1, killer.effects + 1):
+        broom.sweep()
         run, hits = prepared()
         with pytest.raises(Killed):
             broom.repair(run.batch_path, killer=Killer(number, after=True))
         broom.repair(run.batch_path)
-        assert broom.kinds(run.batch_path) == [], f"effect {number}"
+        assert broom.repair(run.batch_path) == [], f"effect {number}"
         broom.everything_is_paid(run, *hits)
-        broom.sweep()
