@@ -27,7 +27,7 @@ class Backup:
     """The folder of all ledgers as it is now."""
 
     def __init__(self, bench: Workbench) -> None:
-        self._store = bench.folder / "state"
+        self._store = bench.folder / "store"
         self._copy = bench.folder / "backup"
         shutil.copytree(self._store, self._copy)
 
