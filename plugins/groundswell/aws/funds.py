@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any
 
-from groundswell.aws.runs import LabelingRun, all_ledgers
+from groundswell.aws.runs import COMPENSATIONS, LabelingRun, all_ledgers
 from groundswell.aws.snapshot import connection_of
 from groundswell.batches.units import dollars
-from groundswell.ledger import Ledger, RunState
+from groundswell.ledger import Ledger, PartStore, RunState
 from groundswell.ledger.comparing import Difference
 
 #: A payment's time may be this far from the time at which the balance was read: clocks of two machines.
@@ -72,7 +72,7 @@ def compare_funds(run: LabelingRun, state: RunState, *, unrecorded_cents: int, h
     text = (
         f"funds fell by {dollars(fell)}, while the ledgers have {own} by this run and {others} by other runs"
     )
-    if getattr(run.batch.spend, "shared_account", False):
+    if run.batch.spend.shared_account:
         return Funds(notes=[f"{text}; spend.shared_account is true, so this is no difference"])
     if fell == 0 and available == SANDBOX_CENTS:
         return Funds(notes=[f"funds are not compared: a sandbox, whose balance stays {dollars(available)}"])
@@ -100,16 +100,29 @@ def _vague(expected: Span, others: Span) -> list[str]:
 def spent_by_others(run: LabelingRun, since: str) -> Span:
     """Return what the other runs of the store have paid since a time (ISO 8601, UTC)."""
     others = [each for each in all_ledgers(run.store) if each != (run.live.name, run.run_id)]
+    touched = _taken_up_again(run.store, others)
     with ThreadPoolExecutor(_READERS) as readers:
-        spans = readers.map(lambda each: _spent(Ledger(run.store, *each), run, since), others)
+        spans = readers.map(
+            lambda each: _spent(Ledger(run.store, *each), run, since, touched=each in touched), others
+        )
         return sum(spans, Span())
 
 
-def _spent(ledger: Ledger, run: LabelingRun, since: str) -> Span:
+def _taken_up_again(store: PartStore, ledgers: Iterable[tuple[str, str]]) -> set[tuple[str, str]]:
+    """Return the runs in whose ledger something may have been paid after they were summed up."""
+    touched = set()
+    for name, case in ledgers:
+        if name == COMPENSATIONS:
+            for _, row in Ledger(store, name, case).rows("intents"):
+                touched.add((case.partition("/")[0], str(row.get("run_id"))))
+    return touched
+
+
+def _spent(ledger: Ledger, run: LabelingRun, since: str, *, touched: bool) -> Span:
     begin = datetime.fromisoformat(since)
     early, late = ((begin + shift).isoformat(timespec="seconds") for shift in (-SLACK, SLACK))
     summary = ledger.get_document("summary.json") or {}
-    if summary.get("open") == 0 and summary.get("updated", since) < early:
+    if not touched and summary.get("open") == 0 and summary.get("updated", since) < early:
         return Span()  # it was over before
     state = ledger.fold("spend", "hits", "answers", "payments", "withheld", "rejections", "bonuses")
     # Another connection may be another account, or another name for this one

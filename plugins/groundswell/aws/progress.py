@@ -18,6 +18,8 @@ class Progress:
     extended: int
     given_up: int
     open: int
+    rejected: int
+    withheld: int
     spent_cents: int
 
     @classmethod
@@ -33,6 +35,8 @@ class Progress:
             extended=sum(1 for item, seats in state.seats.items() if seats > first[item]),
             given_up=len(state.outcomes) - settled,
             open=len(state.open_items),
+            rejected=sum(1 for each in state.rejections if state.is_rejected(each)),
+            withheld=len(state.withheld.keys() - state.payments.keys() - state.rejections.keys()),
             spent_cents=state.spent_cents,
         )
 
@@ -40,6 +44,10 @@ class Progress:
         """Return one line for the task's log."""
         return (
             f"settled {self.settled}/{self.items} items, {self.open} open, {self.given_up} given up, "
-            f"{self.answers} answers ({self.quarantined} unreadable), "
+            f"{self.answers} answers ({self.quarantined} unreadable{self._reviewed()}), "
             f"spent ${self.spent_cents / 100:.2f} of ${budget_cents / 100:.2f}"
         )
+
+    def _reviewed(self) -> str:
+        counts = {"rejected": self.rejected, "waiting for a review": self.withheld}
+        return "".join(f", {count} {what}" for what, count in counts.items() if count)

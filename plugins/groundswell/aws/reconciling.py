@@ -6,13 +6,14 @@ import time
 from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass, field
 from decimal import Decimal
+from functools import cached_property
 from typing import Any
 
 from groundswell.aws.funds import compare_funds
-from groundswell.aws.runs import LabelingRun
+from groundswell.aws.runs import COMPENSATIONS, LabelingRun, all_cases
 from groundswell.batches.planning import plan_spend
 from groundswell.batches.units import to_cents
-from groundswell.ledger import Outcome, RunState, annotation, request_token
+from groundswell.ledger import Ledger, Outcome, RunState, annotation, request_token
 from groundswell.ledger.comparing import (
     Difference,
     as_table,
@@ -182,7 +183,14 @@ class _Look:
             each | {"cents": to_cents(Decimal(each["BonusAmount"]))}
             for each in self.run.mturk.bonuses(hit_id=hit)
         ]
-        self.found.rows += check_bonuses(self.state, item, hit, sent)
+        self.found.rows += check_bonuses(self.state, item, hit, sent, self._compensations)
+
+    @cached_property
+    def _compensations(self) -> list[dict[str, Any]]:
+        """Bonuses that workers of the batch got by compensations, which have ledgers of their own."""
+        cases = [case for case in all_cases(self.run.store) if case.startswith(f"{self.run.live.name}/")]
+        folded = (Ledger(self.run.store, COMPENSATIONS, case).fold("bonuses") for case in cases)
+        return [row for state in folded for row in state.bonuses.values()]
 
     def _compare_answers(self, item: str, hit: str) -> None:
         if item in self._looked_at:

@@ -141,16 +141,21 @@ def _ended(state: RunState, answer: Mapping[str, Any]) -> bool:
 
 
 def check_bonuses(
-    state: RunState, item: str, hit: str, there: Iterable[Mapping[str, Any]]
+    state: RunState,
+    item: str,
+    hit: str,
+    there: Iterable[Mapping[str, Any]],
+    elsewhere: Iterable[Mapping[str, Any]] = (),
 ) -> list[Difference]:
     """Compare the bonuses for work on a HIT.
 
+    :param elsewhere: rows of bonuses that ledgers of compensations have.
     :param there: what ListBonusPayments gave, with ``AssignmentId``, ``WorkerId`` and ``cents``.
     """
     assignments = {row["assignment"] for row in state.answers_of(item)}
     ours = sorted(
         (row["assignment"], row["worker"], int(row["cents"]))
-        for row in state.bonuses.values()
+        for row in (*state.bonuses.values(), *elsewhere)
         if row["assignment"] in assignments
     )
     theirs = sorted((each["AssignmentId"], each["WorkerId"], int(each["cents"])) for each in there)

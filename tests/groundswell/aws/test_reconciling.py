@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import random
 from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -13,7 +14,7 @@ from airflow.sdk.exceptions import AirflowFailException
 from groundswell.aws import reconciling
 from groundswell.aws.clearing import clear_hits
 from groundswell.aws.reconciling import Reconciliation, reconcile
-from groundswell.aws.runs import LabelingRun, all_ledgers, now_text
+from groundswell.aws.runs import COMPENSATIONS, LabelingRun, all_ledgers, now_text
 from groundswell.aws.steps.reconcile import reconcile as task
 from groundswell.ledger import Ledger, annotation
 from tests.groundswell.aws.desk import Desk, Served, served_market
@@ -412,6 +413,42 @@ def test_bonuses_that_the_ledger_lacks_are_found_by_the_money(desk: Desk) -> Non
     found = look(desk, run)
     assert whats(found) == ["bonus", "funds"]
     assert found.rows[1].workforce == "fell by $1.50"
+
+
+def test_bonuses_of_compensations_have_a_ledger_of_their_own(desk: Desk) -> None:
+    run = finished(desk)
+    [first, second] = run.ledger.fold().answers_of("a")
+    bonus = {"item": "a", "cents": 10, "fee_cents": 2, "reason": "good", "at": later()}
+    mine = {"token": "1", "assignment": first["assignment"], "worker": first["worker"]}
+    theirs = {"token": "2", "assignment": second["assignment"], "worker": second["worker"]}
+    give(desk, first, "0.10", "1")
+    give(desk, second, "0.10", "2")
+    run.ledger.append("bonuses", [bonus | mine])
+    Ledger(run.store, COMPENSATIONS, f"{run.batch.name}/case-1").append("bonuses", [bonus | theirs])
+    found = look(desk, run)
+    assert (found.rows, found.notes) == ([], [])
+
+
+def test_a_run_that_is_over_and_was_paid_again_is_read(desk: Desk) -> None:
+    old = desk.run(["z"])
+    desk.to_the_end(old, {"z": ["setosa"] * 2})
+    old.ledger.put_document("summary.json", {"open": 0, "updated": "2026-01-01T00:00:00+00:00"})
+    run = finished(desk)
+    before = look(desk, run)
+    assert (before.rows, before.notes) == ([], [])
+    case = Ledger(run.store, COMPENSATIONS, f"{run.batch.name}/case-2")
+    case.append("intents", [{"token": "t", "purpose": "undo_rejection", "at": "2026", "run_id": old.run_id}])
+    spend(desk)  # six cents, as the old run has it now
+    paid = {"assignment": "3UNDONE", "item": "z", "cents": 6, "at": later()}
+    old.ledger.append("payments", [paid])
+    found = look(desk, run)
+    assert found.rows == []
+    assert found.notes[0].endswith("paid $0.06 to $0.18"), "two payments of its own may be from before"
+
+
+def later() -> str:
+    """A time that is certainly after the plan, whatever clock it was taken from."""
+    return (datetime.now(UTC) + timedelta(minutes=5)).isoformat(timespec="seconds")
 
 
 def give(desk: Desk, answer: dict[str, Any], amount: str, token: str) -> None:

@@ -112,6 +112,43 @@ def test_a_run_that_failed_at_once(desk: Desk) -> None:
     assert document["model"]["accuracy"] is None
 
 
+def test_what_people_and_programs_ask_of_a_run_that_is_over(desk: Desk) -> None:
+    path = desk.batch_file(["a"])
+    run = desk.again(LabelingRun(str(path), desk.up_to_publishing(path)))
+    desk.answer(run, {"a": ["setosa"] * 2})
+    desk.collect(run)
+    assert report(run, {}, DONE).items() >= {"reconciled": None, "differences": None}.items()
+    labeling.reconcile.function(run.batch_path, run_id=run.run_id)
+    [first, second] = run.ledger.fold().answers_of("a")
+    at = "2026-01-01T00:00:00+00:00"
+    bonus = {"assignment": first["assignment"], "item": "a", "worker": "A", "cents": 10, "fee_cents": 2}
+    run.ledger.append("bonuses", [bonus | {"token": "t", "reason": "good", "at": at}])
+    said_yes = {"what": "overrun", "at": at, "by": "ann", "limit_cents": 500, "text": "…"}
+    run.ledger.append("approvals", [said_yes])
+    made = {"at": at, "state": "created"}
+    run.ledger.append(
+        "resources",
+        [
+            made | {"type": "training_job", "name": "iris-1"},
+            made | {"type": "model", "name": "iris-model"},
+            made | {"type": "endpoint_config", "name": "iris-config", "state": "intended"},
+            made | {"type": "endpoint", "name": "iris", "state": "deleted"},
+        ],
+    )
+    document = report(run, {}, DONE)
+    assert document["bonuses"] == {"count": 1, "cents": 12}
+    assert document["spent_cents"] == 24
+    assert [each for each in document["approvals"] if each["what"] == "overrun"] == [
+        {"what": "overrun", "at": at, "by": "ann", "limit_cents": 500}
+    ]
+    assert document["resources_left"] == ["endpoint config iris-config (perhaps)", "model iris-model"]
+    assert (document["reconciled"], document["differences"], document["open"]) == (True, 0, 0)
+    run.ledger.put_document("reconciliation.json", {"rows": [{}, {}]})
+    run.ledger.append("rejections", [second | {"feedback": "no", "at": at}])
+    document = report(run, {}, DONE)
+    assert (document["reconciled"], document["differences"], document["rejected"]) == (False, 2, 0)
+
+
 @pytest.mark.parametrize("state", ["failed", "upstream_failed"])
 def test_an_incomplete_clean_up_is_a_failure_told_after_the_document_is_there(desk: Desk, state: str) -> None:
     run = desk.run(["a"])

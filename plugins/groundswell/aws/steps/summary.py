@@ -12,7 +12,12 @@ from groundswell.aws.limits import RunLimit
 from groundswell.aws.pace import keep_pace
 from groundswell.aws.progress import Progress
 from groundswell.aws.runs import LabelingRun
+from groundswell.aws.steps.reconcile import DOCUMENT as RECONCILIATION
 from groundswell.aws.steps.spend import release
+from groundswell.ledger import RunState
+
+#: What the summary tells of an approval.
+_APPROVAL = ("what", "by", "at", "limit_cents")
 
 log = logging.getLogger(__name__)
 
@@ -36,13 +41,18 @@ def summarise(
     document = {
         **run.context(),
         "items": progress.items,
+        "open": progress.open,
         "answers": progress.answers,
         "settled": progress.settled,
         "extended": progress.extended,
         "given_up": progress.given_up,
         "quarantined": progress.quarantined,
+        "rejected": progress.rejected,
+        "withheld": progress.withheld,
         "plan": {key: plan.get(key) for key in ("certain_cents", "worst_cents", "budget_cents")},
         "spent_cents": progress.spent_cents,
+        "bonuses": _bonuses(state),
+        "approvals": [{key: row.get(key) for key in _APPROVAL} for row in state.approvals],
         "pay": keep_pace(run, state),
         "labels_uri": labels.get("labels_uri"),
         "train_uri": dataset.get("train_uri"),
@@ -55,6 +65,8 @@ def summarise(
             "prediction": evaluation.get("predictions"),
         },
         "cleaned": _cleaned(result_of, states),
+        "resources_left": _left(state),
+        **_reconciled(run),
     }
     uri = run.ledger.put_document("summary.json", document)
     log.info("%s; summary at %s", progress.line(RunLimit(run, state).own_cents), uri)
@@ -70,6 +82,28 @@ def summarise(
             "see their logs, then clear them with this task"
         )
     return document
+
+
+def _bonuses(state: RunState) -> dict[str, int]:
+    rows = state.bonuses.values()
+    cents = sum(int(row["cents"]) + int(row["fee_cents"]) for row in rows)
+    return {"count": len(rows), "cents": cents}
+
+
+def _left(state: RunState) -> list[str]:
+    """Return what the run made in SageMaker and has not deleted, in words; training jobs always stay."""
+    return [
+        f"{kind.replace('_', ' ')} {name}" + (" (perhaps)" if row["state"] == "intended" else "")
+        for (kind, name), row in sorted(state.resources.items())
+        if row["state"] != "deleted" and kind != "training_job"
+    ]
+
+
+def _reconciled(run: LabelingRun) -> dict[str, Any]:
+    """Return whether ledger and workforce agreed when they were last compared; None where they never were."""
+    found = run.ledger.get_document(RECONCILIATION)
+    rows = None if found is None else len(found["rows"])
+    return {"reconciled": None if rows is None else rows == 0, "differences": rows}
 
 
 def _cleaned(result_of: Callable[[str], Any], states: Mapping[str, str | None]) -> list[str]:
