@@ -5,13 +5,13 @@ from __future__ import annotations
 import ipaddress
 import os
 import signal
-import socket
 from collections.abc import Iterator
 from pathlib import Path
 
 import psutil
 import pytest
 
+from tests.support.ports import stack_ports
 from tools.stack import processes, session
 from tools.stack.control import AIRFLOW, CLOUD, FIRST_DAG, Stack
 from tools.stack.errors import StackError
@@ -20,20 +20,12 @@ from tools.stack.layout import ROOT, Layout
 pytestmark = [pytest.mark.airflow, pytest.mark.timeout(600)]
 
 
-def free_ports() -> dict[str, str]:
-    with socket.socket() as one, socket.socket() as two:
-        one.bind((session.HOST, 0))
-        two.bind((session.HOST, 0))
-        ports = [str(each.getsockname()[1]) for each in (one, two)]
-    return {"AIRFLOW_PORT": ports[0], "CLOUD_PORT": ports[1]}
-
-
 @pytest.fixture(scope="module")
 def stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
     folder = tmp_path_factory.mktemp("stack") / "state"
     made = Stack(Layout(root=ROOT, folder_name=str(folder)))
     try:
-        made.up({**os.environ, **free_ports()}, crowd=None)
+        made.up({**os.environ, **stack_ports()}, crowd=None)
         yield made
     finally:
         made.down()
@@ -124,6 +116,6 @@ def test_a_dag_file_that_cannot_be_read_is_said_at_once(tmp_path: Path) -> None:
     broken = Stack(Layout(root=root))
     try:
         with pytest.raises(StackError, match=r"labeling\.py: ModuleNotFoundError: .*no_such_module_here"):
-            broken.up({**os.environ, **free_ports()}, crowd=None)
+            broken.up({**os.environ, **stack_ports()}, crowd=None)
     finally:
         broken.down()
