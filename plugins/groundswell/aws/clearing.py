@@ -47,6 +47,7 @@ def _delete_chunk(wave: Wave, items: list[str]) -> None:
         if _may_owe(wave.state, item):
             # Deleting cannot be undone: what the HIT got is recorded and paid first
             wave.take_late(item)
+    _expire(wave, _half_expired(wave, items))
     _intend(wave, "delete", items)
     held = _delete(wave, items)
     if held:
@@ -60,10 +61,22 @@ def _delete_chunk(wave: Wave, items: list[str]) -> None:
         )
 
 
+def _token(wave: Wave, item: str, purpose: str) -> str:
+    return request_token(wave.run.batch.name, wave.run.run_id, item, purpose, 0)
+
+
+def _half_expired(wave: Wave, items: Iterable[str]) -> list[str]:
+    """Return the items whose HIT an earlier attempt meant to expire, and died before it recorded that."""
+    state, mturk = wave.state, wave.run.mturk
+    meant = [item for item in items if item not in state.expired]
+    meant = [item for item in meant if _token(wave, item, "expire") in state.intents]
+    return [item for item in meant if not mturk.is_gone(state.hits[item]["hit"])]
+
+
 def _intend(wave: Wave, purpose: str, items: Iterable[str]) -> None:
     """Record what is about to be done to the HITs of items, unless an earlier attempt has."""
-    run, now = wave.run, now_text()
-    tokens = {item: request_token(run.batch.name, run.run_id, item, purpose, 0) for item in items}
+    now = now_text()
+    tokens = {item: _token(wave, item, purpose) for item in items}
     rows = [
         {"token": token, "purpose": purpose, "item": item, "at": now}
         for item, token in tokens.items()

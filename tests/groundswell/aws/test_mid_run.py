@@ -11,9 +11,10 @@ import pytest
 import yaml
 from botocore.exceptions import ClientError
 
-from groundswell.aws import runs
+from groundswell.aws import clearing, runs
 from groundswell.aws.clearing import clear_hits
 from groundswell.aws.collecting import Wave
+from groundswell.aws.reconciling import reconcile
 from groundswell.aws.runs import LabelingRun
 from groundswell.aws.steps.dataset import load_dataset
 from groundswell.aws.steps.labels import consolidate
@@ -177,6 +178,42 @@ def test_clearing_killed_at_any_effect_loses_no_payment(bench: Workbench, after:
         assert clear_hits(bench.again(run))["deleted"] == 1
         state = bench.again(run).ledger.fold()
         assert (len(state.answers), state.spent_cents) == (3, 18), f"effect {number}"
+
+
+@pytest.mark.parametrize("after", [False, True], ids=["before", "after"])
+def test_taking_hits_off_the_market_killed_at_any_effect(bench: Workbench, after: bool) -> None:
+    def prepared() -> LabelingRun:
+        run = bench.run(["a"], redundancy={"rule": "agree", "agree": 2, "first": 3, "most": 5})
+        bench.publish(run)
+        submit(bench, run.ledger.fold().hits["a"]["hit"], f"A{run.key.upper()}", ("label", "setosa"))
+        run.ledger.append("outcomes", [{"item": "a", "outcome": "settled", "seats": 3}])
+        return run
+
+    killer = Killer()
+    clear_hits(killer.watch(bench.again(prepared())))
+    assert killer.effects >= 9, "an intent to delete, one to expire; the HIT is tried, expired and deleted"
+    for number in range(1, killer.effects + 1):
+        run = prepared()
+        with pytest.raises(Killed):
+            clear_hits(Killer(number, after=after).watch(bench.again(run)))
+        assert clear_hits(bench.again(run)) == {"deleted": 1, "open": 0, "held": 0}
+        state = bench.again(run).ledger.fold()
+        assert (len(state.answers), state.spent_cents) == (1, 6), f"effect {number}"
+        purposes = [row["purpose"] for _, row in run.ledger.rows("intents")]
+        assert sorted(purposes) == ["delete", "expire", "publish"]
+        assert (state.deleted, state.expired) == ({"a"}, {"a"})
+        assert reconcile(bench.again(run)).rows == []
+
+
+def test_intents_are_a_part_per_chunk(bench: Workbench, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(clearing, "CHUNK", 2)
+    run = bench.run(["a", "b", "c"])
+    bench.publish(run)
+    parts = len(list(run.store.keys(f"{run.ledger.prefix}intents/")))
+    run.ledger.append("outcomes", [{"item": item, "outcome": "expired", "seats": 2} for item in "abc"])
+    assert clear_hits(bench.again(run))["deleted"] == 3
+    assert len(list(run.store.keys(f"{run.ledger.prefix}intents/"))) == parts + 4, "delete and expire, twice"
+    assert len(run.ledger.fold().expired) == 3
 
 
 def test_items_that_a_failed_run_gave_back_are_not_published_by_two_runs(
