@@ -138,7 +138,7 @@ def label(path: Path, batch: Batch) -> dict[str, str]:
     from groundswell.aws.sensors.mturk import MTurkReviewableSensor
     from groundswell.aws.steps.dataset import load_dataset
     from groundswell.aws.steps.labels import all_labels, consolidate, write_dataset
-    from groundswell.aws.steps.spend import plan
+    from groundswell.aws.steps.spend import plan, reserve
 
     common: dict[str, Any] = {
         "batch_path": str(path),
@@ -149,7 +149,9 @@ def label(path: Path, batch: Batch) -> dict[str, str]:
         shards = load_dataset(run, relabel=False)
     say("load_dataset", shards=len(shards))
     with open_run(str(path), RUN_ID, "mturk") as run:
-        say("plan_spend", text=plan(run)["text"])
+        planned = plan(run)
+        say("plan_spend", text=planned["text"])
+        reserve(run, planned, "the benchmark")
     for shard in shards:
         say(
             "publish_hits", **perform(MTurkPublishHitsOperator(task_id="publish_hits", shard=shard, **common))

@@ -46,35 +46,31 @@ def unmet_answers(state: RunState, most: int) -> dict[str, int]:
     """
     found = {}
     for item in state.out_of_money:
-        seats = max(state.seats[item], len(state.answers_of(item)))
+        seats = max(state.seats[item], state.answered(item))
         found[item] = max(1, most + state.rejected_of(item) - seats)
     return found
 
 
 def _open_answers(state: RunState) -> Iterator[tuple[str, int, int]]:
     """Yield (item, answers that may still have to be paid, seats) of every published item."""
-    paid = Counter(str(row["item"]) for row in state.payments.values())
+    paid = Counter(row["item"] for row in state.payments.values())
     reserved: dict[str, int] = {}
     for row in state.reserved.values():
         reserved[row["item"]] = max(row["seats"], reserved.get(row["item"], 0))
-    for item in state.hits:
-        got = len(state.answers_of(item))
-        seats = max(state.seats[item], got, reserved.get(item, 0))
-        yield item, max(0, _payable(state, item, got, seats) - paid[item]), seats
-
-
-def _payable(state: RunState, item: str, got: int, seats: int) -> int:
-    """Return how many answers of an item have been or may be paid."""
-    if item in state.deleted or state.outcomes.get(item) is Outcome.LOST:
-        return 0  # a HIT is deleted once every answer is reviewed, and one that is gone cannot be paid
-    # A seat of a closed item that nobody took can no longer cost anything
-    if item not in state.outcomes:
-        return seats - state.rejected_of(item)
-    return got + _replacements(state, item) - state.rejected_of(item)
-
-
-def _replacements(state: RunState, item: str) -> int:
-    """Return how many seats of rejected answers are reserved and, as far as is known, not opened yet."""
-    return sum(
-        row["item"] == item and row["seats"] > state.seats[item] for row in state.replacements.values()
+    replacing = Counter(
+        row["item"]
+        for row in state.replacements.values()
+        if row["seats"] > state.seats.get(row["item"], 0)  # reserved and, as far as is known, not opened yet
     )
+    for item in state.hits:
+        got = state.answered(item)
+        seats = max(state.seats[item], got, reserved.get(item, 0))
+        outcome = state.outcomes.get(item)
+        if item in state.deleted or outcome is Outcome.LOST:
+            payable = 0  # a HIT is deleted once every answer is reviewed, and one that is gone pays nobody
+        elif outcome is None:
+            payable = seats - state.rejected_of(item)
+        else:
+            # A seat of a closed item that nobody took can no longer cost anything
+            payable = got + replacing[item] - state.rejected_of(item)
+        yield item, max(0, payable - paid[item]), seats

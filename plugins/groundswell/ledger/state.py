@@ -230,6 +230,10 @@ class RunState:
         rows = [self.answers[assignment] for assignment in self._by_item.get(item, ())]
         return sorted(rows, key=lambda row: (row["submitted"], row["assignment"]))
 
+    def answered(self, item: str) -> int:
+        """Return how many answers to an item are known, of whatever kind."""
+        return len(self._by_item.get(item, ()))
+
     def counted(self, item: str) -> list[dict[str, Any]]:
         """Return the answers to an item that count: readable, and not rejected; by time of submission."""
         return [

@@ -316,6 +316,30 @@ class TestTheMonth:
         assert book(run).held_by(run.run_id) == 36, "four answers paid, two seats open"
         invariant(run)
 
+    def test_two_runs_that_want_its_last_cents_share_them(self, desk: Desk) -> None:
+        shared = {"spend": limits("0.30", monthly_budget="0.84")}
+        runs = [desk.run(list(TWO), **shared) for _ in range(2)]
+        for run in runs:
+            desk.publish(run)
+        edit(desk, runs[0], budget="9.00")  # 24 cents of the month are left, and both need more
+
+        def work(run: LabelingRun) -> None:
+            for _ in range(6):
+                desk.answer(run, TWO)
+                desk.collect(desk.again(run))
+                trim(desk.again(run), run.ledger.fold())
+
+        with ThreadPoolExecutor(2) as pool:
+            list(pool.map(work, runs))
+        for key in runs[0].store.keys(f"_months/iris/{MONTH}/"):
+            rows = list(decode(runs[0].store.get(key) or b"", key))
+            assert sum(row["cents"] for row in rows) <= 84, key
+        for run in runs:
+            invariant(desk.again(run))
+        states = [run.ledger.fold() for run in runs]
+        assert sum(state.spent_cents for state in states) == 84, "to the last cent"
+        assert sum(len(state.out_of_money) for state in states) >= 1
+
 
 class TestKilled:
     """reserve, release and grant_overrun may die anywhere, and have twins."""

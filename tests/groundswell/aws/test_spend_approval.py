@@ -74,15 +74,15 @@ def planned(desk: Desk, *items: str, **changes: Any) -> tuple[LabelingRun, dict[
     return LabelingRun(str(path), run_id), plan
 
 
-def approval(run: LabelingRun, plan: dict[str, Any], **arguments: Any) -> SpendApprovalOperator:
+def approval(run: LabelingRun, plan: dict[str, Any]) -> SpendApprovalOperator:
     return SpendApprovalOperator(
         task_id="approve",
+        batch_path=run.batch_path,
         plan=plan,
         run_id=run.run_id,
         subject="Approve",
         body="the text",
         retries=0,
-        **{"batch_path": run.batch_path} | arguments,
     )
 
 
@@ -123,12 +123,6 @@ def test_somebody_is_asked_above_it_and_named(desk: Desk, asked: list[Any]) -> N
     approval(run, plan).execute(context())
     assert len(asked) == 1, "this very plan was approved"
     assert len(run.ledger.fold().approvals) == 1
-
-
-def test_the_plan_knows_its_batch_file_where_the_task_does_not(desk: Desk) -> None:
-    run, plan = planned(desk, "a")
-    approval(run, plan, batch_path=None).execute(context())
-    assert held(run) == 30
 
 
 @pytest.mark.parametrize("user", [None, {"id": "7", "name": ""}])

@@ -25,7 +25,7 @@ class SpendApprovalOperator(ApprovalOperator):
     Rejecting skips what is downstream; nothing was published then. A plan that a person approved before (the
     task is cleared or tried again) is reserved again without asking.
 
-    :param batch_path: The batch file; the one that the plan was made of where it is None. (templated)
+    :param batch_path: The batch file. (templated)
     :param plan: What plan_spend returned: ``approval`` says whether to ask, ``text`` is shown. (templated)
     :param run_id: The run. (templated)
     """
@@ -33,9 +33,7 @@ class SpendApprovalOperator(ApprovalOperator):
     template_fields = (*ApprovalOperator.template_fields, "batch_path", "plan", "run_id")
     ui_color = "#f3e3c3"
 
-    def __init__(
-        self, *, plan: Any, batch_path: str | None = None, run_id: str = "{{ run_id }}", **kwargs: Any
-    ) -> None:
+    def __init__(self, *, batch_path: str, plan: Any, run_id: str = "{{ run_id }}", **kwargs: Any) -> None:
         super().__init__(**kwargs)
         self.plan = plan
         self.batch_path = batch_path
@@ -68,7 +66,7 @@ class SpendApprovalOperator(ApprovalOperator):
             spend.reserve(run, self.plan, by)
 
     def _open(self) -> Any:
-        return open_run(self.batch_path or self.plan["batch_path"], self.run_id, "mturk")
+        return open_run(self.batch_path, self.run_id, "mturk")
 
 
 class OverrunApprovalOperator(ApprovalOperator):

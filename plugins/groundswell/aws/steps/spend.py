@@ -76,7 +76,7 @@ def plan(run: LabelingRun) -> dict[str, Any]:
     }
     run.ledger.append("spend", [row])
     log.info("%s", row["text"])
-    return row | {"batch_path": run.batch_path}
+    return row
 
 
 def _items(run: LabelingRun) -> int:
