@@ -93,7 +93,7 @@ class Record:
 
 @pytest.fixture(autouse=True)
 def no_waiting(monkeypatch: pytest.MonkeyPatch) -> None:
-    for name in ("TICK_S", "LOOK_S"):
+    for name in ("TICK_S", "LOOK_S", "ANSWER_S"):
         monkeypatch.setattr(module, name, 0.0)
 
 
@@ -124,8 +124,16 @@ def test_a_run_that_failed_is_cleared_until_it_succeeds() -> None:
     assert airflow.cleared == [((), {"only_failed": True})] * 2
     assert driver.repairs == 2
     assert supervisor.started == 1, "what is down at the end of the faults is started"
-    assert "the run failed: collect, 1 tasks behind" in said
+    assert "the run ended with failures: collect, report" in said
     assert "collect: error it broke" in said
+
+
+def test_a_run_that_is_called_a_success_in_spite_of_failures_is_a_problem() -> None:
+    fooled = ("success", [row("approve", "failed"), row("report", "success")])
+    airflow = Airflow([fooled, ("running", []), ("success", [row("approve", "success")])])
+    driver, _, _ = drive(airflow)
+    assert driver.timeline.problems == ["the run is a success, and these failed: approve"]
+    assert driver.repairs == 1
 
 
 def test_a_run_that_fails_for_ever_is_given_up() -> None:

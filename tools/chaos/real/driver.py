@@ -27,9 +27,13 @@ VICTIM_S = 20.0
 REACH_S = 240.0
 #: So long a fault may wait for Airflow to be well again.
 SETTLE_S = 90.0
+#: So long a person takes to answer. Airflow 3.3 may fail a task that is resumed within seconds (see its issue
+#: 72716), and people are slower than that.
+ANSWER_S = 10.0
 #: Times that the operator clears what failed.
 MOST_REPAIRS = 10
 ACTIVE = ("running", "deferred", "awaiting_input", "up_for_retry", "queued", "scheduled", "restarting")
+FAILED = frozenset({"failed", "upstream_failed"})
 WHOLE_RUN = "clear the whole run"
 REACHED = frozenset({"running", "deferred", "awaiting_input", "success", "failed", "restarting"})
 
@@ -60,6 +64,7 @@ class Driver:
     repairs: int = 0
     answers: int = 0
     tries: Counter[str] = field(default_factory=Counter)
+    _asked: dict[str, float] = field(default_factory=dict)
     _seen: tuple[Any, ...] = ()
     _changed: float = field(default_factory=time.monotonic)
     _looked: float = 0.0
@@ -76,8 +81,8 @@ class Driver:
             if step.settled:
                 self._settle()
             self._pause(step.after_s)
-            if self._state == "success" and not step.fault.is_clear:
-                self._clear_all()
+            if self._state == "success":
+                self._clear_all(step)
             self._inject(step)
         self.timeline.say("no more faults; everything that is down is started again")
         self.supervisor.tick(now=True)
@@ -164,8 +169,13 @@ class Driver:
             return False
         return not self.supervisor.down() and {states.get(name) for name in COMPONENTS} == {"healthy"}
 
-    def _clear_all(self) -> None:
+    def _clear_all(self, step: Step) -> None:
         """Set a run that is over going again: a fault that meets nothing is none."""
+        if failed := self._failed():
+            self._repair(failed)
+            return
+        if step.fault.is_clear:
+            return
         cleared = self._ask(lambda: self.api.clear(self.site.dag, self.run_id))
         self.timeline.fault(WHOLE_RUN, f"{WHOLE_RUN}: {len(cleared)} tasks")
         self._state = "queued"
@@ -175,26 +185,31 @@ class Driver:
     def _finish(self) -> None:
         while True:
             self._pause(LOOK_S)
-            if self._state == "success":
+            if self._state not in {"success", "failed"}:
+                continue
+            failed = self._failed()
+            if self._state == "success" and not failed:
                 self.timeline.say("the run succeeded")
                 return
-            if self._state == "failed":
-                self._repair()
+            self._repair(failed)
 
-    def _repair(self) -> None:
+    def _repair(self, failed: list[str]) -> None:
         """Clear what failed, as an operator does."""
-        self._rows = self._ask(lambda: self.api.task_instances(self.site.dag, self.run_id))
-        failed = sorted(_label(row) for row in self._rows if row.get("state") == "failed")
         self.repairs += 1
         if self.repairs > MOST_REPAIRS:
             raise Stuck(f"the run failed {self.repairs} times: {', '.join(failed)}")
-        kept = Counter(row.get("state") for row in self._rows)["upstream_failed"]
-        self.timeline.say(
-            f"the run failed: {', '.join(failed) or 'no task'}, {kept} tasks behind; clearing them"
-        )
+        self.timeline.say(f"the run ended with failures: {', '.join(failed)}; clearing them")
         self._tell_why(failed)
         self._ask(lambda: self.api.clear(self.site.dag, self.run_id, only_failed=True))
         self._state = "queued"
+
+    def _failed(self) -> list[str]:
+        """The tasks that failed. A run that has some and is called a success would fool everybody."""
+        self._rows = self._ask(lambda: self.api.task_instances(self.site.dag, self.run_id))
+        failed = sorted(_label(row) for row in self._rows if row.get("state") in FAILED)
+        if failed and self._state == "success":
+            self.timeline.problem(f"the run is a success, and these failed: {', '.join(failed)}")
+        return failed
 
     def _tell_why(self, failed: list[str]) -> None:
         for row in self._rows:
@@ -237,6 +252,10 @@ class Driver:
         """Allow what the run asks a person about, and reject whose answers it proposes to reject."""
         for row in self._rows:
             if row.get("state") != "awaiting_input":
+                self._asked.pop(_label(row), None)
+                continue
+            since = self._asked.setdefault(_label(row), time.monotonic())
+            if time.monotonic() - since < ANSWER_S:
                 continue
             try:
                 options = self.api.options(self.site.dag, self.run_id, row)
