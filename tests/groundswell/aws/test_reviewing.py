@@ -277,17 +277,55 @@ def test_without_money_an_item_ends_by_what_is_left(desk: Desk, monkeypatch: pyt
             "CreateAdditionalAssignmentsForHIT",
         )
 
-    run = started(desk)
+    run = desk.run("ab", redundancy=THREE_EACH, review=REVIEW)
+    desk.publish(run)
+    for worker, label in ANSWERS.items():
+        submit(desk, run, "a", worker, label)
+    for worker, label in {"AHONEST1": "setosa", "AHONEST2": "virginica", SPAMMER: "setosa"}.items():
+        submit(desk, run, "b", worker, label)
     decided(desk, run)
-    honest = next(each for each in run.ledger.fold().answers_of("b") if each["worker"] == "AHONEST1")
+    assert run.ledger.fold().count(Outcome.SETTLED) == 2
+    # By hand also the answer is rejected that settled item b
+    withheld = run.ledger.fold().withheld.values()
+    [settling] = [each for each in withheld if (each["item"], each["worker"]) == ("b", SPAMMER)]
+    desk.call("RejectAssignment", AssignmentId=settling["assignment"], RequesterFeedback="no")
     monkeypatch.setattr(run.mturk, "add_seats", broke)
-    # Without this one, too, what is left of item b is no agreement
-    run.ledger.append("rejections", [{key: honest[key] for key in ("assignment", "item", "worker")}])
     done = apply_reviews(desk.again(run), [SPAMMER], "rita")
-    assert done["not_reopened"] == 3
-    state = run.ledger.fold()
-    assert state.outcomes == {"a": Outcome.SETTLED, "b": Outcome.BUDGET}
+    assert (done["rejected"], done["not_reopened"]) == (2, 2)
+    assert run.ledger.fold().outcomes == {"a": Outcome.SETTLED, "b": Outcome.BUDGET}
     assert desk.collect(desk.again(run)).open == 0
+    check(desk, run)
+
+
+def test_a_hit_that_cannot_reach_ten_assignments_ends_with_what_there_is(
+    desk: Desk, caplog: pytest.LogCaptureFixture
+) -> None:
+    nine = {"rule": "agree", "agree": 2, "first": 9, "most": 9}
+    run = desk.run("a", redundancy=nine, review=REVIEW)
+    desk.publish(run)
+    for number in range(8):
+        submit(desk, run, "a", f"AHONEST{number}", "setosa")
+    submit(desk, run, "a", SPAMMER, None)
+    decided(desk, run)
+    done = apply_reviews(desk.again(run), [SPAMMER], "rita")
+    assert (done["rejected"], done["not_reopened"]) == (1, 1)
+    assert "created with fewer than 10 assignments and cannot reach 10" in caplog.text
+    assert run.ledger.fold().outcomes == {"a": Outcome.SETTLED}, "eight others agree"
+    check(desk, run)
+
+
+def test_a_budget_that_was_spent_is_free_again_for_the_rejected_seat(desk: Desk) -> None:
+    run = desk.run("ab", redundancy=THREE_EACH, review=REVIEW, spend__budget="0.36")
+    desk.publish(run)
+    for item in "ab":
+        for worker, label in ANSWERS.items():
+            submit(desk, run, item, worker, label)
+    decided(desk, run)
+    assert apply_reviews(desk.again(run), [SPAMMER], "rita")["not_reopened"] == 0
+    for item in "ab":
+        submit(desk, run, item, "AANOTHER", "setosa")
+    assert desk.collect(desk.again(run)).spent_cents == 36
+    check(desk, run)
 
 
 def test_an_answer_that_cannot_be_paid_yet_does_not_stop_the_others(
