@@ -178,8 +178,8 @@ def owed_words(run: LabelingRun, state: RunState, item: str, hit: Hit) -> str:
     own = state.hits[item]["hit"] if item in state.hits else name
     answers = [row for row in state.answers_of(item) if row.get("hit", own) == name]
     ended = [row for row in answers if row["assignment"] in state.payments.keys() | state.rejections.keys()]
-    if answers_there(hit) == (len(answers), len(ended)):
-        return ""
+    if answers_there(hit) == (len(answers), len(ended)) and len(answers) == len(ended):
+        return ""  # all there are are recorded and dealt with: the answers need not be listed
     there = run.mturk.assignments(name)
     unpaid = [each for each in there if each["AssignmentStatus"] == "Submitted"]
     approved = [each for each in there if each["AssignmentStatus"] == "Approved"]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import functools
+import shutil
 import uuid
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -140,7 +141,8 @@ class Broom(Desk):
                 path.unlink()
 
     def sweep(self) -> None:
-        """Delete what can be deleted, so that the next test does not list it."""
+        """Forget all runs, and delete what can be deleted, so that what comes next does not list it."""
+        shutil.rmtree(self.folder / "store", ignore_errors=True)
         for hit in self.all_hits():
             name = hit["HITId"]
             self.call("UpdateExpirationForHIT", HITId=name, ExpireAt=datetime(2015, 1, 1, tzinfo=UTC))

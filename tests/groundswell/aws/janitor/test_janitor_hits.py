@@ -6,6 +6,7 @@ from datetime import timedelta
 
 import pytest
 
+from groundswell.aws.collecting import Wave
 from groundswell.aws.runs import LabelingRun
 from groundswell.ledger import Outcome
 from tests.groundswell.aws.janitor.broom import Broom
@@ -173,6 +174,18 @@ def test_answers_of_an_expired_hit_are_recorded_and_paid(broom: Broom) -> None:
     run.mturk.expire(hit)
     [found] = broom.survey(run.batch_path)
     assert found.evidence == "1 not paid, 1 not recorded"
+    repaired(broom, run, "expired_with_work")
+    broom.everything_is_paid(run, hit)
+
+
+def test_an_answer_that_was_recorded_and_not_paid_is_paid(broom: Broom) -> None:
+    run = broom.begin("a")
+    hit = broom.hit_of(run, "a")
+    broom.submit(hit)
+    run.mturk.expire(hit)
+    wave = Wave(run, run.ledger.fold())
+    wave.add("answers", [wave.answer_row("a", each) for each in broom.assignments(hit)])
+    assert [each.evidence for each in broom.survey(run.batch_path)] == ["1 not paid"]
     repaired(broom, run, "expired_with_work")
     broom.everything_is_paid(run, hit)
 
