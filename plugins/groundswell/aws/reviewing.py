@@ -38,7 +38,8 @@ def propose_rejections(run: LabelingRun) -> dict[str, Any]:
     Write down which withheld answers a person may want to reject, and why; reject nothing.
 
     Returns ``approval`` (whether to ask), ``text`` (Markdown), ``workers`` (``worker`` and the number of
-    ``answers`` to reject, the most evident first), ``answer_by`` (ISO 8601, UTC) and the document's ``uri``.
+    ``answers`` to reject, the most evident first), ``at`` and ``answer_by`` (ISO 8601, UTC), and the
+    document's ``uri``.
     """
     review, state = run.batch.review, run.ledger.fold()
     if review is None:
@@ -56,13 +57,14 @@ def propose_rejections(run: LabelingRun) -> dict[str, Any]:
         "approval": True,
         "text": f"{text}\n\nWithout an answer by {answer_by} everybody is paid.",
         "workers": [{"worker": each.worker, "answers": len(each.answers)} for each in found.workers],
+        "at": now_text(),
         "answer_by": answer_by,
         "uri": uri,
     }
 
 
 def _no_question(text: str) -> dict[str, Any]:
-    return {"approval": False, "text": text, "workers": [], "answer_by": None, "uri": None}
+    return {"approval": False, "text": text, "workers": [], "at": None, "answer_by": None, "uri": None}
 
 
 def _document(found: Proposals) -> dict[str, Any]:
@@ -88,17 +90,30 @@ def _answer_by(run: LabelingRun, review: Review, state: RunState) -> str | None:
     return (datetime.now(UTC) + min(left, review.answer_within)).isoformat(timespec="seconds")
 
 
-def record_decision(run: LabelingRun, workers: Sequence[str], *, by: str | None, at: str) -> None:
+def record_decision(
+    run: LabelingRun, workers: Sequence[str], *, by: str | None, at: str, proposed_at: str | None = None
+) -> None:
     """
     Record in the ledger what a person said about the proposals; without it nothing is rejected.
 
     :param workers: whose proposed answers are to be rejected.
     :param by: the person; None where nobody answered in time.
     :param at: when (ISO 8601, UTC).
+    :param proposed_at: the proposals' ``at``.
     """
     text = f"reject the proposed answers of {', '.join(workers)}" if workers else "pay everybody"
-    row = {"what": "rejections", "at": at, "by": by or "nobody answered in time", "limit_cents": None}
-    run.ledger.append("approvals", [row | {"text": text, "workers": list(workers)}])
+    row: dict[str, Any] = {"what": "rejections", "at": at, "limit_cents": None}
+    row["by"] = by or "nobody answered in time"
+    row |= {"text": text, "workers": list(workers), "proposed_at": proposed_at, "person": by}
+    run.ledger.append("approvals", [row])
+
+
+def decision_on(run: LabelingRun, proposals: Mapping[str, Any]) -> dict[str, Any] | None:
+    """Return ``workers`` and ``by`` of the decision that was made on these very proposals, or None."""
+    for row in run.ledger.fold("approvals").approvals:
+        if row["what"] == "rejections" and row.get("proposed_at") == proposals["at"]:
+            return {"workers": list(row["workers"]), "by": row["person"]}
+    return None
 
 
 def apply_reviews(run: LabelingRun, chosen_workers: Sequence[str], by: str | None) -> dict[str, int]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from types import SimpleNamespace
@@ -18,6 +19,7 @@ PROPOSALS = {
     "approval": True,
     "text": "| Worker |",
     "workers": [{"worker": "ABAD", "answers": 2}, {"worker": "AWORSE", "answers": 1}],
+    "at": "2026-01-01T00:00:00+00:00",
     "answer_by": (datetime.now(UTC) + timedelta(hours=5)).isoformat(),
 }
 BAD, WORSE, PAY = "Reject 2 of ABAD", "Reject 1 of AWORSE", "Pay everybody"
@@ -36,19 +38,22 @@ def asked(monkeypatch: pytest.MonkeyPatch) -> list[dict[str, Any]]:
 def decisions(monkeypatch: pytest.MonkeyPatch) -> list[tuple[Any, ...]]:
     """What is recorded in the ledger."""
     calls: list[tuple[Any, ...]] = []
-    monkeypatch.setattr(
-        module, "record_decision", lambda run, workers, *, by, at: calls.append((workers, by, at))
-    )
-    monkeypatch.setattr(module, "open_run", lambda *_: _Opened())
+
+    def record(_: Any, workers: list[str], *, by: str | None, at: str, proposed_at: str) -> None:
+        assert proposed_at == PROPOSALS["at"]
+        calls.append((workers, by, at))
+
+    monkeypatch.setattr(module, "record_decision", record)
     return calls
 
 
-class _Opened:
-    def __enter__(self) -> None:
-        return None
-
-    def __exit__(self, *_: object) -> None:
-        return None
+@pytest.fixture(autouse=True)
+def made(monkeypatch: pytest.MonkeyPatch) -> list[dict[str, Any]]:
+    """Decisions that are in the ledger."""
+    found: list[dict[str, Any]] = []
+    monkeypatch.setattr(module, "open_run", lambda *_: contextlib.nullcontext())
+    monkeypatch.setattr(module, "decision_on", lambda *_: found[0] if found else None)
+    return found
 
 
 def task(**proposals: Any) -> ReviewApprovalOperator:
@@ -86,6 +91,12 @@ def test_asks_per_worker_with_pay_everybody_as_the_default(asked: list[dict[str,
 
 def test_goes_on_at_once_where_nothing_is_proposed(asked: list[dict[str, Any]]) -> None:
     assert task(approval=False).execute(context()) == {"workers": [], "by": None}
+    assert asked == []
+
+
+def test_a_decision_is_not_asked_for_twice(asked: list[dict[str, Any]], made: list[dict[str, Any]]) -> None:
+    made.append({"workers": ["ABAD"], "by": "rita"})  # Airflow failed the task after the answer
+    assert task().execute(context()) == {"workers": ["ABAD"], "by": "rita"}
     assert asked == []
 
 

@@ -15,7 +15,7 @@ from airflow.sdk.exceptions import AirflowException
 from botocore.exceptions import ClientError
 
 from groundswell.aws.clearing import clear_hits
-from groundswell.aws.reviewing import apply_reviews, propose_rejections, record_decision
+from groundswell.aws.reviewing import apply_reviews, decision_on, propose_rejections, record_decision
 from groundswell.aws.runs import LabelingRun
 from groundswell.aws.steps.labels import consolidate
 from groundswell.errors import ReviewError
@@ -201,6 +201,16 @@ def test_nobody_answering_pays_everybody(desk: Desk) -> None:
     assert statuses(desk, run) == {"Approved": 6}
     check(desk, run)
     assert run.ledger.fold().count(Outcome.SETTLED) == 2, "nothing was asked again"
+
+
+def test_a_decision_stands_for_the_proposals_that_it_was_made_on(desk: Desk) -> None:
+    run = started(desk)
+    desk.collect(desk.again(run))
+    asked = propose_rejections(desk.again(run))
+    assert decision_on(run, asked) is None
+    record_decision(run, [SPAMMER], by="rita", at=AT, proposed_at=asked["at"])
+    assert decision_on(desk.again(run), asked) == {"workers": [SPAMMER], "by": "rita"}
+    assert decision_on(run, asked | {"at": "2099-01-01T00:00:00+00:00"}) is None, "proposed anew, asked anew"
 
 
 def test_nothing_is_rejected_that_nobody_approved(desk: Desk) -> None:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from airflow.providers.standard.operators.hitl import HITLOperator
 
-from groundswell.aws.reviewing import record_decision
+from groundswell.aws.reviewing import decision_on, record_decision
 from groundswell.aws.runs import open_run
 
 if TYPE_CHECKING:
@@ -20,7 +20,9 @@ class ReviewApprovalOperator(HITLOperator):
 
     "Pay everybody" is the default, and what happens where nobody answers in time. Where nothing is proposed
     the task goes on at once. Whatever is answered, what is downstream runs. The answer is recorded in the
-    ledger of the run: without that record nothing is rejected.
+    ledger of the run: without that record nothing is rejected. It stands for these proposals, also where
+    Airflow fails the task after the answer (apache/airflow 71580, 72716) or somebody clears it; who wants to
+    decide anew clears propose_rejections as well.
 
     :param batch_path: The batch file. (templated)
     :param proposals: What propose_rejections returned. (templated)
@@ -57,6 +59,11 @@ class ReviewApprovalOperator(HITLOperator):
         if not self.proposals["approval"]:
             self.log.info("nothing to decide: %s", self.proposals["text"])
             return {"workers": [], "by": None}
+        with open_run(self.batch_path, self.run_id) as run:
+            decided = decision_on(run, self.proposals)
+        if decided is not None:
+            self.log.info("decided before: %s", decided)
+            return decided
         self.body = self.proposals["text"]
         self._offer()
         left = datetime.fromisoformat(self.proposals["answer_by"]) - datetime.now(UTC)
@@ -75,7 +82,13 @@ class ReviewApprovalOperator(HITLOperator):
         workers = [] if self.PAY_EVERYBODY in chosen or by is None else [offered[each] for each in chosen]
         at = answer["responded_at"]
         with open_run(self.batch_path, self.run_id) as run:
-            record_decision(run, workers, by=by, at=at.astimezone(UTC).isoformat(timespec="seconds"))
+            record_decision(
+                run,
+                workers,
+                by=by,
+                at=at.astimezone(UTC).isoformat(timespec="seconds"),
+                proposed_at=self.proposals["at"],
+            )
         self.log.info("%s: %s", by or "nobody answered in time", ", ".join(chosen))
         return {"workers": workers, "by": by}
 
