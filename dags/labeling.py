@@ -230,7 +230,6 @@ def labeling_dag(batch: Batch) -> DAG:
             plan=plan,
             subject=f"Approve the spend of batch {batch.name}",
             body="{{ ti.xcom_pull(task_ids='plan_spend')['text'] }}",
-            retries=0,
         )
         publish = MTurkPublishHitsOperator.partial(
             task_id="publish_hits", batch_path=path, aws_conn_id=batch.connections.mturk
