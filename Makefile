@@ -52,15 +52,16 @@ clean-state: down ## Remove the state of the local stack: Airflow's database, ob
 PYTEST := $(PY) -m pytest
 # Files side by side on two cores; a file's fixtures are its own or are made once per process
 PARALLEL := -n 2 --dist loadfile
+# One more than cores: the runs on real Airflow processes mostly wait. They come first, as tests/conftest.py says
+OVERLAPPING := -n 3 --dist loadfile --no-loadscope-reorder
 # A group in which nothing was selected (T='-k name', or no such test yet) is not a failure
 NONE_IS_FINE := || [ $$? -eq 5 ]
 
 .PHONY: test
 test: setup ## Run all tests, the fast ones first (options: T='-k name')
 	$(PYTEST) $(PARALLEL) -m 'not contract and not dag and not airflow and not browser' $(T) $(NONE_IS_FINE)
-	$(PYTEST) $(PARALLEL) -m '(contract or dag) and not airflow and not browser' $(T) $(NONE_IS_FINE)
-	$(PYTEST) -m 'airflow and not browser' $(T) $(NONE_IS_FINE)
-	$(PYTEST) -m 'browser' $(T) $(NONE_IS_FINE)
+	$(PYTEST) $(OVERLAPPING) -m '(contract or dag or airflow) and not browser' $(T) $(NONE_IS_FINE)
+	$(PYTEST) $(PARALLEL) -m 'browser' $(T) $(NONE_IS_FINE)
 
 .PHONY: test-fast
 test-fast: setup ## Run the tests that start no servers (options: T='-k name')
