@@ -21,6 +21,8 @@ from tools.stack.readiness import COMPONENTS
 
 TICK_S = 0.2
 LOOK_S = 2.0
+#: Progress alone is told so often.
+QUIET_S = 15.0
 #: A task process is awaited so long; then the fault comes back later, when one runs again.
 VICTIM_S = 20.0
 #: So long a fault may wait for the run to reach its task.
@@ -68,6 +70,7 @@ class Driver:
     _seen: tuple[Any, ...] = ()
     _changed: float = field(default_factory=time.monotonic)
     _looked: float = 0.0
+    _said: float = 0.0
     _state: str = "queued"
     _rows: list[dict[str, Any]] = field(default_factory=list)
 
@@ -274,10 +277,12 @@ class Driver:
         progress = self.record.progress()
         if (*seen, progress) == self._seen:
             return
-        line = Snapshot.of(self._state, self._rows, progress).line()
-        if seen != self._seen[:2]:
+        now = time.monotonic()
+        if seen != self._seen[:2] or now - self._said > QUIET_S:
+            line = Snapshot.of(self._state, self._rows, progress).line()
             self.timeline.say(f"{'':9}{line}  [{', '.join(self._doing())}]")
-        self._seen, self._changed = (*seen, progress), time.monotonic()
+            self._said = now
+        self._seen, self._changed = (*seen, progress), now
 
     def _doing(self) -> list[str]:
         return [f"{_label(row)} {row['state']}" for row in self._rows if row.get("state") in ACTIVE]
