@@ -205,7 +205,9 @@ def _judge_money(verdict: Verdict, books: Books, there: ServerSide) -> None:
 def _judge_seats(verdict: Verdict, books: Books, there: ServerSide) -> None:
     for placed in there.by_item.values():
         for number, hit in enumerate(placed):
-            most = hit.seats if books.most is None else books.most
+            # A rejected answer cost nothing, and its seat may be opened again
+            rejected = sum(work.status == "Rejected" for work in hit.work.values())
+            most = hit.seats if books.most is None else books.most + rejected
             text = f"HIT {hit.hit_id} has {hit.seats} seats of {most} allowed"
             verdict.fault("seats_beyond", max(0, hit.seats - most), text)
             verdict.wasted_cents += hit.paid_cents if number else _paid_beyond(hit, most)
