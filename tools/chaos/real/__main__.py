@@ -15,6 +15,7 @@ from typing import Any
 
 from tools import cloud
 from tools.airflow_api import AirflowApi
+from tools.chaos.real import table
 from tools.chaos.real.bucket import RunRecord
 from tools.chaos.real.driver import Driver, Limits, Stuck
 from tools.chaos.real.faults import schedule
@@ -36,7 +37,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     parser.add_argument("--seed", type=int, default=1, help="of the faults, their order and the pauses")
     parser.add_argument("--items", type=int, help="items of the large batch (2,000)")
     parser.add_argument("--minutes", type=float, default=60, help="after which a run counts as stuck")
-    parser.add_argument("--results", type=Path, help="file that the row of results is appended to")
+    parser.add_argument("--results", type=Path, default=table.RESULTS, help="folder of the table")
     parser.add_argument("--folder", type=Path, help="where to work; kept, also when nothing was wrong")
     parser.add_argument("--source", type=Path, default=ROOT, help="the checkout that is tried")
     options = parser.parse_args(argv)
@@ -55,9 +56,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         timeline=timeline,
     )
     print(json.dumps(row, indent=1))
-    if options.results:
-        with options.results.open("a") as file:
-            file.write(json.dumps(row) + "\n")
+    table.record(row, options.results)
     if timeline.problems:
         print(f"chaos: {len(timeline.problems)} problems; everything is kept in {folder}", file=sys.stderr)
     elif not options.folder:
