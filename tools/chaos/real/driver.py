@@ -45,7 +45,7 @@ class Limits:
     """Seconds."""
 
     total: float = 60 * 60
-    stall: float = 10 * 60
+    stall: float = 20 * 60
 
 
 class Stuck(Exception):

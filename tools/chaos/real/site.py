@@ -13,6 +13,7 @@ import shutil
 import socket
 from collections.abc import Mapping
 from dataclasses import dataclass
+from itertools import islice
 from pathlib import Path
 from typing import Any, Literal
 
@@ -25,6 +26,8 @@ LARGE_ITEMS = 2000
 
 _COPIED = ("plugins", "include", "localcloud", "workforce")
 _LINKED = (".venv-emulator", ".venv-training")
+#: Below what systems hand out by themselves: while a part is down, nobody else may get its port.
+_PORTS = range(20_000, 32_000)
 _SPEED_UP = 60  # crowd seconds in a real second: the crowd must not be what the run waits for
 
 #: Airflow's own time-outs, so that what was lost is noticed in seconds. A real deployment keeps its minutes;
@@ -106,10 +109,14 @@ def prepare(
 
 def free_ports() -> dict[str, str]:
     """Two free ports as `Stack.up` takes them."""
-    with socket.socket() as one, socket.socket() as two:
-        one.bind(("127.0.0.1", 0))
-        two.bind(("127.0.0.1", 0))
-        return {"AIRFLOW_PORT": str(one.getsockname()[1]), "CLOUD_PORT": str(two.getsockname()[1])}
+    drawn = random.SystemRandom().sample(_PORTS, len(_PORTS))
+    free = islice(filter(_is_free, drawn), 2)
+    return dict(zip(("AIRFLOW_PORT", "CLOUD_PORT"), map(str, free), strict=True))
+
+
+def _is_free(port: int) -> bool:
+    with socket.socket() as probe:
+        return probe.connect_ex(("127.0.0.1", port)) != 0
 
 
 def clean_environment() -> dict[str, str]:
