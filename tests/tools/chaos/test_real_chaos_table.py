@@ -10,6 +10,8 @@ def row(seed: int, **more: Any) -> dict[str, Any]:
     return {
         "batch": "iris",
         "seed": seed,
+        "at": "2026-11-22 01:00 UTC",
+        "commit": "abc1234",
         "seconds": 600,
         "faults": {"triggerer": 2, "local cloud": 1},
         "died": {},

@@ -6,9 +6,11 @@ import argparse
 import json
 import shutil
 import signal
+import subprocess
 import sys
 import tempfile
 from collections.abc import Sequence
+from datetime import UTC, datetime
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -45,7 +47,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     site = prepare(
         options.batch, folder, seed=options.seed, items=options.items, source=options.source.resolve()
     )
-    timeline = Timeline()
+    timeline, at = Timeline(), f"{datetime.now(UTC):%Y-%m-%d %H:%M} UTC"
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))  # nothing may be left running
     row = try_out(
         site,
@@ -56,7 +58,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         timeline=timeline,
     )
     print(json.dumps(row, indent=1))
-    table.record(row, options.results)
+    table.record(row | {"at": at, "commit": _commit(options.source)}, options.results)
     if timeline.problems:
         print(f"chaos: {len(timeline.problems)} problems; everything is kept in {folder}", file=sys.stderr)
     elif not options.folder:
@@ -102,6 +104,15 @@ def try_out(
         **figures,
         "problems": timeline.problems,
     }
+
+
+def _commit(source: Path) -> str:
+    """The commit of the checkout that was tried, for the table."""
+    command = ["git", "-C", str(source), "describe", "--always", "--dirty"]
+    try:
+        return subprocess.run(command, capture_output=True, text=True, check=True).stdout.strip()
+    except (OSError, subprocess.CalledProcessError):
+        return "unknown"  # a copy without its history
 
 
 if __name__ == "__main__":

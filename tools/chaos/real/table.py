@@ -16,6 +16,8 @@ _HEADLINE = "# Faults, kills and repetitions: what they cost\n"
 Row = dict[str, Any]
 
 _MEASURED: tuple[tuple[str, Callable[[Row], object]], ...] = (
+    ("when", lambda row: row["at"]),
+    ("commit", lambda row: row["commit"]),
     ("minutes", lambda row: f"{row['seconds'] / 60:.0f}"),
     ("faults", lambda row: sum(row["faults"].values())),
     ("times that an operator cleared what had failed", lambda row: row["repairs"]),
