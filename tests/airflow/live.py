@@ -10,7 +10,9 @@ from typing import Any
 
 from tools import cloud
 from tools.airflow_api import AirflowApi
-from tools.stack.control import Stack
+from tools.chaos.real import victims
+from tools.chaos.real.site import clean_environment
+from tools.stack.control import CLOUD, Stack
 from tools.stack.keys import ADMIN
 from tools.stack.session import Session
 from workforce.market import Market
@@ -73,6 +75,23 @@ class Live:
         """Clear tasks (all where none is named) as the UI does; return what Airflow cleared."""
         return self.api.clear(DAG, run_id, tasks)
 
+    def kill_while_collecting(self, timeout: float = 300) -> list[str]:
+        """`kill -9` the collecting task in its first wave, the local cloud and the triggerer.
+
+        Both are started again. Returns the titles of the tasks that were killed.
+        """
+        deadline = time.monotonic() + timeout
+        while not self._approved():
+            assert time.monotonic() < deadline, "nobody is paid"
+            time.sleep(0.02)
+        killed = victims.running_tasks(self.stack)
+        for victim in killed:
+            victims.kill_task(victim)
+        for part in (CLOUD, "triggerer"):
+            self.stack.kill(part)
+            self.stack.start_again(part, clean_environment())
+        return [victim.title for victim in killed]
+
     # the truth
 
     def document(self, run_id: str, name: str) -> dict[str, Any]:
@@ -80,20 +99,24 @@ class Live:
         document: dict[str, Any] = json.loads(body.read())
         return document
 
+    def _approved(self) -> int:
+        from sqlalchemy import text
+
+        with self.store.read() as connection:
+            query = text("SELECT count(*) FROM assignments WHERE status = 'Approved'")
+            return int(connection.execute(query).scalar_one())
+
     def books(self) -> Books:
         """Count in the store itself; the counters of calls would count refused ones too."""
         from sqlalchemy import text
 
         with self.store.read() as connection:
             hits, seats = connection.execute(text("SELECT count(*), sum(max_assignments) FROM hits")).one()
-            approved = connection.execute(
-                text("SELECT count(*) FROM assignments WHERE status = 'Approved'")
-            ).scalar_one()
         balance = self.market.requester.call("GetAccountBalance", ACCOUNT, {})
         assert self.market.audit(ACCOUNT) == []
         return Books(
             hits=hits,
-            approved=approved,
+            approved=self._approved(),
             extended=seats - 2 * hits,
             balance=Decimal(balance["AvailableBalance"]),
             on_hold=Decimal(balance["OnHoldBalance"]),
