@@ -96,7 +96,8 @@ class Extender:
     def _replacements(self, rejected: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
         """Give each rejected answer a seat number of its own: the one it was given before, or the next."""
         last = {row["item"]: self._used(row["item"]) for row in rejected}
-        for row in self.state.reserved.values():
+        # A seat that was reserved for anything else and never opened leaves its number to these
+        for row in self.state.replacements.values():
             if row["item"] in last:
                 last[row["item"]] = max(row["seats"], last[row["item"]])
         plans = []
@@ -133,14 +134,23 @@ class Extender:
             # A twin was first: look again at what is left
 
     def _granted(self, plan: Mapping[str, Any]) -> bool:
-        """Return whether the seat is reserved; not if its item was given up for want of money after that."""
-        closed = self.state.outcomes.get(plan["item"]) is Outcome.BUDGET
-        return plan["token"] in self.state.reserved and not closed
+        """
+        Return whether the seat is reserved; not if its item was given up for want of money after that.
+
+        Nor where it was reserved for something else: whose seat is replaced must be on record before the call.
+        """
+        row = self.state.reserved.get(plan["token"])
+        if row is None or self.state.outcomes.get(plan["item"]) is Outcome.BUDGET:
+            return False
+        return bool("replaces" not in plan or row.get("replaces") == plan["replaces"])
 
     def _known_reservations(self) -> int:
         """Take in all reservations there are; return the number of the next."""
-        # Counted before they are read: one that comes in between makes the conditional write fail
-        number = len(list(self.run.store.keys(f"{self.run.ledger.prefix}reservations/")))
+        # Listed before they are read: one that comes in between makes the conditional write fail
+        prefix = f"{self.run.ledger.prefix}reservations/"
+        names = [key.removeprefix(prefix).partition(".")[0] for key in self.run.store.keys(prefix)]
+        # The number after the last, not their count: should one be lost, its number must not be waited for
+        number = 1 + max((int(name) for name in names if name.isdigit()), default=-1)
         for kind, row in self.run.ledger.rows("approvals", "reservations"):
             self.state.add(kind, row)
         return number
