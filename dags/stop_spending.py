@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from airflow.sdk import DAG, Param, task
-from airflow.sdk.exceptions import AirflowFailException
+from airflow.sdk.exceptions import AirflowException, AirflowFailException
 
 from groundswell.aws.runs import open_run
 from groundswell.batches.model import Batch, batch_files
@@ -52,10 +52,18 @@ def stop(params: Any = None, dag_run: Any = None) -> dict[str, Any]:
     path = str(file_of(params["batch"]))
     with open_run(path, params["run"] or "stop_spending", "mturk") as run:
         runs = [params["run"]] if params["run"] else stopping.runs_to_stop(run)
-    stopped = {}
-    for run_id in runs:
-        with open_run(path, run_id, "mturk") as run:
-            stopped[run_id] = stopping.stop(run, by=getattr(dag_run, "triggering_user_name", None))
+    by = getattr(dag_run, "triggering_user_name", None)
+    stopped, failures = {}, []
+    # All bans first: taking the HITs of a large run off the market takes minutes
+    for act in (stopping.forbid, stopping.stop):
+        for run_id in runs:
+            try:
+                with open_run(path, run_id, "mturk") as run:
+                    stopped[run_id] = act(run, by=by)
+            except AirflowException as error:
+                failures.append(f"run {run_id}: {error}")  # the others have to be stopped all the same
+    if failures:
+        raise AirflowException("; ".join(dict.fromkeys(failures)))
     return stopped
 
 

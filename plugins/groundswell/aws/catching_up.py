@@ -17,7 +17,11 @@ log = logging.getLogger(__name__)
 
 
 def catch_up(wave: Wave) -> None:
-    """Record the seats that open HITs have beyond the recorded ones, and take those flagged as dealt with."""
+    """
+    Record the seats that open HITs have beyond the recorded ones, and take those flagged as dealt with.
+
+    Where the run was stopped, what is still on the market is taken off it, whatever the ledger says.
+    """
     items = {wave.state.hits[item]["hit"]: item for item in wave.state.open_items}
     if not items:
         return
@@ -28,6 +32,10 @@ def catch_up(wave: Wave) -> None:
             "%d HITs have more seats than the ledger knows: it was restored, or a task died", len(rows)
         )
     wave.add("extensions", rows)
+    if wave.state.stopped:
+        for hit in there.values():
+            if hit["HITStatus"] == "Assignable":
+                wave.run.mturk.expire(hit["HITId"])
     flagged = [item for item, hit in there.items() if hit["HITStatus"] == "Reviewing"]
     if flagged:
         log.warning("%d HITs were dealt with, and the ledger does not know; looking at each", len(flagged))

@@ -40,6 +40,7 @@ class Extender:
         self.state = state
         self.cost = cost
         self.limit = RunLimit(run, state)
+        self._moved: list[str] = []
 
     def room(self) -> int:
         """Return how many more answers the run's limit and the account's balance allow."""
@@ -68,7 +69,7 @@ class Extender:
         meant_before = set(self.state.reserved)
         plans, granted = self._reserve(make_plans)
         # Also for what an earlier attempt reserved: it may have been killed before it held the money
-        held = bool(granted) and self.limit.ensure(self.limit.committed_cents())
+        held = bool(granted) and not self.state.stopped and self.limit.ensure(self.limit.committed_cents())
         refused: list[tuple[dict[str, Any], Outcome]] = []
         rows: list[dict[str, Any]] = []
         try:
@@ -84,7 +85,18 @@ class Extender:
                     rows.append(result)
         finally:
             self.run.ledger.record("extensions", rows, self.state)
+        self._heed_stop()
         return refused
+
+    def _heed_stop(self) -> None:
+        """Expire again what was given a new lifetime while somebody stopped the run."""
+        moved, self._moved = self._moved, []
+        if moved and not self.state.stopped:
+            for kind, row in self.run.ledger.rows("approvals"):
+                self.state.add(kind, row)
+        if self.state.stopped:
+            for hit in moved:
+                self.run.mturk.expire(hit)
 
     def _used(self, item: str) -> int:
         return max(self.state.seats[item], len(self.state.answers_of(item)))
@@ -137,7 +149,7 @@ class Extender:
         """
         Return whether the seat is reserved; not if its item was given up for want of money after that.
 
-        Nor where it was reserved for something else: whose seat is replaced must be on record before the call.
+        Nor where it was reserved for something else: what it replaces must be on record before the call.
         """
         row = self.state.reserved.get(plan["token"])
         if row is None or self.state.outcomes.get(plan["item"]) is Outcome.BUDGET:
@@ -160,7 +172,7 @@ class Extender:
         Open the seat; return the row to record, or how the item ends where it stays closed.
 
         :param repeated: an earlier attempt meant the call.
-        :param held: the month's book has the money for it.
+        :param held: the month's book has the money for it, and nobody has stopped the run.
         """
         item, seats = plan["item"], plan["seats"]
         hit, mturk = self.state.hits[item]["hit"], self.run.mturk
@@ -189,7 +201,8 @@ class Extender:
         lifetime = timedelta(seconds=self.run.batch.task.lifetime_seconds)
         now = self.run.mturk.now()
         expires = datetime.fromisoformat(self.state.expires[item])
-        if expires - now < lifetime * FRESH:
+        if expires - now < lifetime * FRESH and not self.state.stopped:
+            self._moved.append(hit)
             expires = (now + lifetime).replace(microsecond=0)
             self.run.mturk.set_expiration(hit, expires)
         return expires.isoformat(timespec="seconds")

@@ -11,7 +11,7 @@ from typing import Any
 from groundswell.aws.pages import question
 from groundswell.aws.runs import LabelingRun, claim_end, now_text
 from groundswell.aws.steps.spend import require_reservation
-from groundswell.aws.stopping import refuse_if_stopped
+from groundswell.aws.stopping import refuse_if_stopped, take_off_if_stopped
 from groundswell.ledger import RunState, annotation, request_token
 from groundswell.ledger.claims import claim, held_by, taken_by_others
 from groundswell.ledger.shards import read_shard
@@ -78,6 +78,7 @@ def publish_shard(run: LabelingRun, shard: int, *, look_up: bool = False) -> Pub
         found = _recover(run, missing if look_up else _stale(run, state, missing))
         intents = _intend(run, state, missing)
         _create(run, hit_type, questions, intents, found)
+        take_off_if_stopped(run)
     return Published(hit_type=hit_type, hits=len(items), added=len(missing))
 
 

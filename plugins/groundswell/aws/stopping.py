@@ -4,19 +4,36 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Mapping
+from concurrent.futures import ThreadPoolExecutor
 
-from groundswell.aws.runs import LabelingRun, now_text
+from groundswell.aws.runs import LabelingRun, all_runs, now_text
 from groundswell.errors import LedgerError, SpendStopped
-from groundswell.ledger import RunState, annotation, request_token
+from groundswell.ledger import Ledger, RunState, annotation, request_token
 from groundswell.ledger.claims import claiming_runs
+from groundswell.ledger.ledger import READERS
 from groundswell.ledger.shards import read_index, read_items
 
 log = logging.getLogger(__name__)
 
 
 def runs_to_stop(run: LabelingRun) -> list[str]:
-    """Return the ids of the runs of the batch that ask about items now; ``run`` only opens the store."""
-    return claiming_runs(run.store, run.live.name, now=now_text())
+    """
+    Return the ids of the runs of the batch that may ask about items now; ``run`` only opens the store.
+
+    A claim may lapse while a person is waited for, so every run counts that was not summed up as over.
+    """
+    store, name = run.store, run.live.name
+    claiming = set(claiming_runs(store, name, now=now_text()))
+    others = [each for each in all_runs(store, name) if each not in claiming]
+    with ThreadPoolExecutor(READERS) as readers:
+        over = readers.map(lambda each: _is_over(Ledger(store, name, each)), others)
+        return sorted(claiming | {each for each, ended in zip(others, over, strict=True) if not ended})
+
+
+def _is_over(ledger: Ledger) -> bool:
+    """Return whether a run has nothing open, as its summary says, or has no items."""
+    summary = ledger.get_document("summary.json") or {}
+    return summary.get("open") == 0 or read_index(ledger) is None
 
 
 def stop(run: LabelingRun, *, by: str | None) -> dict[str, int]:
@@ -28,6 +45,17 @@ def stop(run: LabelingRun, *, by: str | None) -> dict[str, int]:
 
     :param by: the person who stops it, as Airflow knows them; None where it does not say.
     :return: counts: ``hits`` of the run that are not deleted, ``expired`` by this call.
+    """
+    forbid(run, by=by)
+    return _take_off(run)
+
+
+def forbid(run: LabelingRun, *, by: str | None) -> None:
+    """
+    Write the ban alone: the first half of :func:`stop`, which takes a moment however large the run is.
+
+    :param by: as in :func:`stop`.
+    :raises LedgerError: where there is no such run.
     """
     if read_index(run.ledger) is None:
         asking = ", ".join(runs_to_stop(run)) or "none"
@@ -43,6 +71,9 @@ def stop(run: LabelingRun, *, by: str | None) -> dict[str, int]:
             "text": "spending was stopped",
         }
         run.ledger.append("approvals", [row])
+
+
+def _take_off(run: LabelingRun) -> dict[str, int]:
     state = run.ledger.fold()
     hits = {row["hit"]: item for item, row in state.hits.items() if item not in state.deleted}
     hits |= _unrecorded(run, state)
@@ -77,13 +108,21 @@ def expire(run: LabelingRun, state: RunState, hits: Mapping[str, str]) -> int:
     return len(new)
 
 
+def take_off_if_stopped(run: LabelingRun) -> bool:
+    """Return whether a run was stopped; then HITs that were made meanwhile leave the market as well."""
+    if not run.ledger.fold("approvals").stopped:
+        return False
+    _take_off(run)
+    return True
+
+
 def refuse_if_stopped(run: LabelingRun) -> None:
     """
-    Refuse to spend for a run that was stopped.
+    Refuse to spend for a run that was stopped, and take off the market what it still offers.
 
     :raises SpendStopped: saying how to go on.
     """
-    if run.ledger.fold("approvals").stopped:
+    if take_off_if_stopped(run):
         raise SpendStopped(
             f"run {run.run_id!r} was stopped by stop_spending and publishes nothing more; "
             "trigger a new run to ask about the items that it left"

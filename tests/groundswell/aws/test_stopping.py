@@ -2,11 +2,17 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
+from airflow.sdk.exceptions import AirflowException
 
-from groundswell.aws import publishing
+from dags import stop_spending
+from groundswell.aws import extending, publishing
+from groundswell.aws.catching_up import catch_up
+from groundswell.aws.collecting import Wave
 from groundswell.aws.publishing import publish_shard
 from groundswell.aws.runs import LabelingRun
 from groundswell.aws.stopping import expire_open, runs_to_stop, stop
@@ -80,6 +86,90 @@ def test_a_publishing_task_at_work_stops_at_its_next_chunk(
     assert open_seats(bench, run, "abcd") == []
 
 
+def test_hits_that_are_made_while_the_run_is_stopped_leave_the_market(
+    bench: Workbench, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    run = bench.run(["a", "b", "c", "d"])
+    create, calls = run.mturk.create_hit, []
+
+    def create_and_stop(**request: Any) -> str:
+        calls.append(create(**request))
+        if len(calls) == 2:
+            stop(bench.again(run), by=None)
+        return calls[-1]
+
+    monkeypatch.setattr(run.mturk, "create_hit", create_and_stop)
+    publish_shard(run, 0)
+    assert len(calls) == 4, "there is no check within a chunk"
+    assert open_seats(bench, run, "abcd") == []
+    assert bench.collect(bench.again(run)).open == 0
+
+
+def asked_late(bench: Workbench) -> LabelingRun:
+    """A run that wants one more answer about its item, and gives the HIT a whole lifetime again for it."""
+    bench.monkeypatch.setattr(extending, "FRESH", 2)
+    run = bench.run(["a"])
+    bench.publish(run)
+    bench.answer(run, {"a": DISAGREE})
+    return run
+
+
+def test_a_seat_that_was_reserved_before_the_stop_is_not_opened_after_it(
+    bench: Workbench, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    run = asked_late(bench)
+
+    def die(*_: Any, **__: Any) -> None:
+        raise Killed
+
+    with monkeypatch.context() as patch:
+        patch.setattr(run.mturk, "add_seats", die)
+        with pytest.raises(Killed):
+            bench.collect(bench.again(run))
+    assert len(run.ledger.fold().reserved) == 1
+    stop(bench.again(run), by=None)
+    assert bench.collect(bench.again(run)).open == 0
+    assert open_seats(bench, run, "a") == []
+    assert bench.again(run).ledger.fold().seats == {"a": 2}
+
+
+def test_stopping_between_a_reservation_and_its_seat(
+    bench: Workbench, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    run = asked_late(bench)
+    add = run.mturk.add_seats
+
+    def stop_and_add(*named: Any, **options: Any) -> None:
+        stop(bench.again(run), by=None)
+        add(*named, **options)
+
+    monkeypatch.setattr(run.mturk, "add_seats", stop_and_add)
+    bench.collect(bench.again(run))
+    assert open_seats(bench, run, "a") == []
+
+
+def test_a_second_try_takes_off_what_a_killed_one_put_back(
+    bench: Workbench, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    run = asked_late(bench)
+    move = run.mturk.set_expiration
+
+    def stop_and_move(*named: Any) -> None:
+        if "stop" not in {row["what"] for row in run.ledger.fold("approvals").approvals}:
+            stop(bench.again(run), by=None)
+            move(*named)
+            raise Killed
+        move(*named)
+
+    monkeypatch.setattr(run.mturk, "set_expiration", stop_and_move)
+    with pytest.raises(Killed):
+        bench.collect(bench.again(run))
+    assert open_seats(bench, run, "a") == [1]
+    again = bench.again(run)
+    catch_up(Wave(again, again.ledger.fold()))
+    assert open_seats(bench, run, "a") == []
+
+
 def test_a_hit_that_the_ledger_does_not_know_yet_is_expired_too(
     bench: Workbench, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -121,6 +211,29 @@ def test_stopping_killed_at_any_effect_can_be_repeated(bench: Workbench, after: 
 def test_runs_that_ask_workers_are_found(bench: Workbench) -> None:
     run = bench.run(["a"])
     assert runs_to_stop(run) == [run.run_id]
+
+
+def test_also_where_their_claims_have_lapsed_while_a_person_was_waited_for(
+    bench: Workbench, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("groundswell.aws.steps.dataset.claim_end", lambda _: "2026-01-01T00:00:00+00:00")
+    over, run = (bench.run(["a"]) for _ in range(2))
+    over.ledger.put_document("summary.json", {"open": 0})
+    assert runs_to_stop(run) == [run.run_id]
+
+
+def test_one_run_that_cannot_be_stopped_does_not_save_the_others(
+    bench: Workbench, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(stop_spending, "BATCHES", bench.folder)
+    broken, run = sorted((bench.run(["a"]) for _ in range(2)), key=lambda each: each.run_id)
+    bench.publish(run)
+    [part] = Path(bench.folder / "store" / broken.ledger.prefix / "shards").iterdir()
+    part.write_text("damaged")
+    params = {"batch": "iris", "run": ""}
+    with pytest.raises(AirflowException, match=broken.run_id):
+        stop_spending.stop.function(params=params, dag_run=SimpleNamespace(triggering_user_name="anna"))
+    assert open_seats(bench, run, "a") == []
 
 
 def test_an_unknown_run_is_refused(bench: Workbench) -> None:

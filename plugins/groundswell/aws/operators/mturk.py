@@ -23,6 +23,7 @@ from groundswell.aws.progress import Progress
 from groundswell.aws.publishing import publish_shard
 from groundswell.aws.runs import LabelingRun, open_run
 from groundswell.aws.steps.spend import release
+from groundswell.aws.stopping import expire_open
 from groundswell.aws.triggers.mturk import MTurkReviewableTrigger
 
 if TYPE_CHECKING:
@@ -126,6 +127,8 @@ class MTurkCollectAndExtendOperator(_BatchOperator):
     def _take_what_is_there(self, run: LabelingRun) -> Wave:
         """Take waves until one brings nothing new."""
         wave = Wave(run, run.ledger.fold())
+        if wave.state.stopped:
+            expire_open(run, wave.state)  # HITs that were made while it was being stopped
         wave.reopen()
         news = bool(wave.state.open_items)
         while news:
