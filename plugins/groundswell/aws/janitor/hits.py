@@ -177,7 +177,7 @@ def owed_words(run: LabelingRun, state: RunState, item: str, hit: Hit) -> str:
     name = hit["HITId"]
     own = state.hits[item]["hit"] if item in state.hits else name
     answers = [row for row in state.answers_of(item) if row.get("hit", own) == name]
-    ended = [row for row in answers if row["assignment"] in state.payments.keys() | state.rejections.keys()]
+    ended = [row for row in answers if _is_ended(state, row["assignment"])]
     if answers_there(hit) == (len(answers), len(ended)) and len(answers) == len(ended):
         return ""  # all there are are recorded and dealt with: the answers need not be listed
     there = run.mturk.assignments(name)
@@ -189,3 +189,7 @@ def owed_words(run: LabelingRun, state: RunState, item: str, hit: Hit) -> str:
         "not recorded": sum(each["AssignmentId"] not in state.answers for each in there),
     }
     return ", ".join(f"{count} {what}" for what, count in counts.items() if count)
+
+
+def _is_ended(state: RunState, assignment: str) -> bool:
+    return assignment in state.payments or assignment in state.rejections

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
@@ -25,6 +26,7 @@ UnderWay = Callable[[str, str], bool | None]
 
 #: Documents beside a ledger that say when a task of the run last wrote.
 _DOCUMENTS = ("progress.json", "summary.json")
+_RUN_KEY = re.compile("[0-9a-f]+")
 _OPEN = frozenset({"Assignable", "Unassignable"})
 
 
@@ -201,7 +203,9 @@ def mark_of(hit: Hit) -> dict[str, str]:
         return {}
     if not isinstance(mark, dict) or mark.keys() - {"item", "item_sha256"} != {"batch", "run"}:
         return {}
-    return mark if len(mark) == 3 and all(isinstance(value, str) for value in mark.values()) else {}
+    if len(mark) != 3 or not all(isinstance(value, str) for value in mark.values()):
+        return {}
+    return mark if _RUN_KEY.fullmatch(mark["run"]) else {}  # it becomes part of the names of objects
 
 
 def item_of(hit: Hit) -> str:

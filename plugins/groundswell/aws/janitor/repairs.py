@@ -12,6 +12,7 @@ from __future__ import annotations
 import logging
 from collections.abc import Callable, Iterable, Iterator
 from decimal import Decimal
+from functools import cached_property
 from itertools import groupby
 
 from airflow.sdk.exceptions import AirflowException
@@ -117,11 +118,13 @@ class _Desk:
 
     def _claimed_item(self, finding: Finding, hit: Hit) -> str:
         """Return the item's id, also where it was too long for the annotation."""
-        run = self.run
-        for item in self.house.held.get(run.run_id, ()):
-            if annotation(self.house.name, run.run_id, item) == hit["RequesterAnnotation"]:
-                return item
-        return finding.item
+        return self._claimed_marks.get(hit["RequesterAnnotation"], finding.item)
+
+    @cached_property
+    def _claimed_marks(self) -> dict[str, str]:
+        """The annotation of every item that the run claimed -> the item."""
+        name, run_id = self.house.name, self.run.run_id
+        return {annotation(name, run_id, item): item for item in self.house.held.get(run_id, ())}
 
     def _adopt(self, item: str, hit: Hit) -> None:
         """Record a HIT as publishing does, by what the workforce says of it."""
@@ -232,11 +235,21 @@ class _Desk:
                 over.append(self.wave.state.closing(item, Outcome.EXPIRED))
         self.wave.add("outcomes", over)
 
+    @cached_property
+    def _in_use(self) -> set[tuple[str, str]]:
+        return resources.in_use_now(self.house)
+
     def _endpoint_left(self, finding: Finding) -> str:
-        waits = resources.delete(self.house.sagemaker, finding.item, finding.name)
+        hook, kind, name = self.house.sagemaker, finding.item, finding.name
+        # Asked again: the repairs since the survey may have taken long, and a run may have deployed
+        if (kind, name) in self._in_use or (
+            kind == "endpoint" and resources.serves_another(hook, name, self.wave.state)
+        ):
+            return "waits: another run uses it now"
+        waits = resources.delete(hook, kind, name)
         if waits:
             return f"waits: {waits}"
-        row = {"type": finding.item, "name": finding.name, "state": "deleted", "at": now_text()}
+        row = {"type": kind, "name": name, "state": "deleted", "at": now_text()}
         self.wave.add("resources", [row])
         return REPAIRED
 

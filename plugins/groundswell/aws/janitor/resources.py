@@ -2,17 +2,37 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Set
+from collections.abc import Iterable, Iterator, Set
 
 from groundswell.aws.hooks.sagemaker import GroundswellSageMakerHook
 from groundswell.aws.janitor.findings import Finding, Kind
 from groundswell.aws.janitor.house import House
-from groundswell.aws.runs import LabelingRun
+from groundswell.aws.runs import LabelingRun, all_runs
+from groundswell.errors import LedgerError
 from groundswell.ledger import RunState
 
 #: In the order in which they are deleted: what uses comes before what is used.
 TYPES = ("endpoint", "endpoint_config", "model", "training_job")
 _ENDED = frozenset({"Completed", "Failed", "Stopped"})
+
+
+def in_use(house: House, runs: Iterable[str]) -> set[tuple[str, str]]:
+    """Return (type, name) of what these runs, which are under way, have made and not deleted."""
+    used: set[tuple[str, str]] = set()
+    for run_id in runs:
+        try:
+            made = house.run(run_id).ledger.fold("resources").resources
+        except LedgerError:
+            continue  # a finding of its own once the run is over
+        used |= {each for each, row in made.items() if row["state"] != "deleted"}
+    return used
+
+
+def in_use_now(house: House) -> set[tuple[str, str]]:
+    """Return the same of all runs that are under way by now: some began after the survey."""
+    runs = all_runs(house.base.store, house.name)
+    unsure = [run_id for run_id in runs if run_id not in house.ledgers or not house.known_clean(run_id)]
+    return in_use(house, [run_id for run_id in unsure if house.under_way(run_id)])
 
 
 def resources_left(
@@ -54,6 +74,13 @@ def _there(hook: GroundswellSageMakerHook, kind: str, name: str, configs: Set[st
         return None if job is None or job["TrainingJobStatus"] in _ENDED else str(job["TrainingJobStatus"])
     found = hook.find_endpoint_config(name) if kind == "endpoint_config" else hook.find_model(name)
     return None if found is None else f"made {found['CreationTime']:%Y-%m-%d %H:%M}"
+
+
+def serves_another(hook: GroundswellSageMakerHook, name: str, state: RunState) -> bool:
+    """Return whether an endpoint has another configuration by now than those that the run made."""
+    endpoint = hook.find_endpoint(name)
+    configs = {config for kind, config in state.resources if kind == "endpoint_config"}
+    return endpoint is not None and endpoint.get("EndpointConfigName") not in configs
 
 
 def delete(hook: GroundswellSageMakerHook, kind: str, name: str) -> str | None:

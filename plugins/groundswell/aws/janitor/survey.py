@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Set
+from collections.abc import Iterator, Set
 
 from groundswell.aws.janitor.findings import Finding, Kind
 from groundswell.aws.janitor.hits import HitSurvey, doing, owed_words
 from groundswell.aws.janitor.holdings import lost_holds, month_hold, stale_claims
 from groundswell.aws.janitor.house import Hit, House, is_open, item_of
-from groundswell.aws.janitor.resources import resources_left
+from groundswell.aws.janitor.resources import in_use, resources_left
 from groundswell.aws.runs import LabelingRun
 from groundswell.errors import LedgerError
 from groundswell.ledger import RunState, run_key
@@ -18,7 +18,7 @@ def survey(house: House) -> list[Finding]:
     """Return what is left behind of a batch; notes, and which runs are clean, go to the house."""
     unsure = [run_id for run_id in house.ledgers if not house.known_clean(run_id)]
     over = [run_id for run_id in unsure if not _busy(house, run_id)]
-    busy = _resources_in_use(house, set(unsure) - set(over))
+    busy = in_use(house, set(unsure) - set(over))
     found: list[Finding] = []
     for run_id in over:
         found += _survey_run(house, run_id, busy)
@@ -30,18 +30,6 @@ def _busy(house: House, run_id: str) -> bool:
     if reason is not None:
         house.notes.append(f"run {run_id} is left alone: {reason}")
     return reason is not None
-
-
-def _resources_in_use(house: House, runs: Iterable[str]) -> set[tuple[str, str]]:
-    """Return (type, name) of what runs that are under way have made and not deleted."""
-    used: set[tuple[str, str]] = set()
-    for run_id in runs:
-        try:
-            made = house.run(run_id).ledger.fold("resources").resources
-        except LedgerError:
-            continue  # a finding of its own once the run is over
-        used |= {each for each, row in made.items() if row["state"] != "deleted"}
-    return used
 
 
 def _survey_run(house: House, run_id: str, busy: Set[tuple[str, str]]) -> list[Finding]:

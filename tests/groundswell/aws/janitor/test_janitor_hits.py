@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from datetime import timedelta
 
 import pytest
@@ -297,6 +298,15 @@ def test_hits_without_our_mark_are_not_touched(broom: Broom, mark: str) -> None:
     broom.repair(run.batch_path)
     assert broom.status(hit) == "Assignable"
     assert broom.assignments(hit)[0]["AssignmentStatus"] == "Submitted"
+
+
+def test_a_mark_that_names_no_run_keeps_nobody_from_looking(broom: Broom) -> None:
+    run = broom.begin("a")
+    mark = {"batch": broom.name, "run": "../../elsewhere", "item": "a"}
+    hit = broom.post(run, "a", mark=json.dumps(mark))
+    assert broom.kinds(run.batch_path) == ["open_hit_of_dead_run"]
+    broom.repair(run.batch_path, broom.rules(unsure=("unknown_run_hit",)))
+    assert broom.status(hit) == "Assignable"
 
 
 # killed anywhere

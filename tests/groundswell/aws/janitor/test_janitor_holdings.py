@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import shutil
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 from typing import Any
 
 import pytest
 
-from groundswell.aws.janitor.house import House
+from groundswell.aws.janitor.house import House, Workforces, open_house
+from groundswell.aws.janitor.repairs import repair
+from groundswell.aws.janitor.survey import survey
 from groundswell.aws.runs import LabelingRun
 from groundswell.ledger import FolderStore, Ledger, months
 from groundswell.ledger.claims import release
@@ -191,6 +194,27 @@ def test_what_a_run_under_way_has_made_too_is_left_alone(broom: Broom, sagemaker
     assert len(broom.survey(run.batch_path)) == 8
     assert {each.result for each in broom.repair(run.batch_path)} == {"repaired"}
     assert broom.kinds(run.batch_path) == []
+
+
+def test_what_another_run_took_over_after_the_survey_is_left_alone(
+    broom: Broom, sagemaker: SageMaker
+) -> None:
+    run = finished(broom)
+    made(run, *EVERYTHING[:3])
+    deployed(sagemaker)
+    other = run.sibling("manual__other")
+    with open_house(Path(run.batch_path), Workforces(), broom.rules()) as house:
+        found = survey(house)
+        assert len(found) == 3
+        sagemaker.add("endpoint_config", "newer")
+        deployed(sagemaker, config="newer")  # another run has deployed, and needs the model as well
+        made(other, "endpoint e", "endpoint_config newer", "model m")
+        broom.running["manual__other"] = True
+        results = {each.item: each.result for each in repair(house, found)}
+    assert {("endpoint", "e"), ("model", "m")} < sagemaker.there.keys()
+    assert ("endpoint_config", "c") not in sagemaker.there, "this one is still of the dead run alone"
+    assert results["endpoint"] == results["model"] == "waits: another run uses it now"
+    assert results["endpoint_config"] == "repaired"
 
 
 def test_an_endpoint_that_is_being_made_waits(broom: Broom, sagemaker: SageMaker) -> None:
