@@ -193,7 +193,7 @@ class Compensation:
     def _choose_undo(self, found: Row | None) -> dict[str, Any]:
         assignment = self.case.assignment
         there = self.run.mturk.assignment(assignment)
-        if found is None or there is None or there["WorkerId"] != self.case.worker:
+        if not (found and "run_id" in found) or there is None or there["WorkerId"] != self.case.worker:
             raise CompensationError(
                 f"assignment {assignment} is none that worker {self.case.worker} did in a run of batch "
                 f"{self.case.batch!r}; correct it"

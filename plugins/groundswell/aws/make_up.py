@@ -110,6 +110,8 @@ def settle(run: LabelingRun, ledger: Ledger, case: Case, fixed: Row) -> dict[str
         for each in run.mturk.assignments(row["hit"]):
             if each["AssignmentStatus"] == "Submitted":
                 run.mturk.approve(each["AssignmentId"])
+            elif each["AssignmentStatus"] != "Approved":
+                continue  # somebody rejected it by hand
             if each["AssignmentId"] not in state.payments:
                 payment = {"assignment": each["AssignmentId"], "item": case.worker, "cents": cents}
                 ledger.record("payments", [payment | {"at": now_text()}], state)
@@ -123,7 +125,7 @@ def settle(run: LabelingRun, ledger: Ledger, case: Case, fixed: Row) -> dict[str
     run.mturk.delete_qualification_type(row["qualification_type"])
     if not state.payments:
         raise CompensationError(
-            f"case {case.case}: worker {case.worker} did not take the make-up HIT in {LIFETIME.days} days; "
-            "nothing was paid. To offer it again, choose another case id"
+            f"case {case.case}: worker {case.worker} did not take the make-up HIT in {LIFETIME.days} days, "
+            "or somebody rejected it; nothing was paid. To offer it again, choose another case id"
         )
     return {"paid_cents": state.spent_cents}

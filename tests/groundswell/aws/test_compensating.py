@@ -107,6 +107,7 @@ class TestBonus:
         self, desk: Desk, case: dict[str, Any]
     ) -> None:
         worked(desk, case["worker_id"])
+        desk.clock.offset = timedelta(seconds=2)  # times of submission are whole seconds
         _, latest = worked(desk, case["worker_id"])
         before, had = desk._mturk.available_cents(), earned(desk, case["worker_id"])
         planned = plan(desk, case)
@@ -236,6 +237,16 @@ class TestMakeUp:
                 settle(desk, case)
         assert desk._mturk.find_hit(offered["hit"]) is None
 
+    def test_what_was_rejected_by_hand_is_no_payment(self, desk: Desk, case: dict[str, Any]) -> None:
+        offered = pay(desk, case)
+        assignment = desk.market.workers.accept(case["worker_id"], offered["hit"]).assignment_id
+        desk.market.workers.submit(assignment, [("case", case["case"])], worker_id=case["worker_id"])
+        desk._mturk.reject(assignment, "by hand")
+        with pytest.raises(AirflowFailException, match="nothing was paid"):
+            settle(desk, case)
+        assert earned(desk, case["worker_id"]) == 0
+        assert not plan(desk, case)["done"]
+
     def test_waiting(self, desk: Desk, case: dict[str, Any]) -> None:
         with pytest.raises(AirflowSkipException):
             sensor({"hit": "", "hit_type": ""}).execute({})
@@ -309,6 +320,13 @@ class TestUndo:
             plan(desk, undo)
         with pytest.raises(AirflowFailException, match="is none that worker"):
             plan(desk, undo | {"assignment": "3NOSUCHASSIGNMENT"})
+
+    def test_work_for_another_batch_is_none_of_this_one(self, desk: Desk, case: dict[str, Any]) -> None:
+        run = self.rejected(desk, case)
+        for part in (desk.folder / "store" / "iris" / run.run_id / "answers").iterdir():
+            part.unlink()  # the worker's assignment is there, and no run of this batch knows it
+        with pytest.raises(AirflowFailException, match="is none that worker"):
+            plan(desk, case)
 
 
 def test_wrong_parameters_are_one_clear_message(desk: Desk, case: dict[str, Any]) -> None:
