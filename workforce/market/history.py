@@ -19,6 +19,7 @@ _REJECTED: Select[Any] = (
         assignments.c.rejected_ms,
         assignments.c.feedback,
         hits.c.reward_cents,
+        hits.c.deleted_ms,
         hit_types.c.title,
         accounts.c.name,
     )
@@ -29,7 +30,7 @@ _REJECTED: Select[Any] = (
     .order_by(assignments.c.seq.desc())
 )
 _BONUSES: Select[Any] = (
-    select(bonuses, assignments.c.assignment_id, hit_types.c.title, accounts.c.name)
+    select(bonuses, assignments.c.assignment_id, hits.c.deleted_ms, hit_types.c.title, accounts.c.name)
     .join_from(bonuses, assignments, assignments.c.seq == bonuses.c.assignment_seq)
     .join(hits, hits.c.seq == bonuses.c.hit_seq)
     .join(hit_types, hit_types.c.hit_type_id == hits.c.hit_type_id)
@@ -60,6 +61,7 @@ class History:
                     reward_cents=row.reward_cents,
                     rejected_at=from_ms(row.rejected_ms),
                     feedback=row.feedback or "",
+                    kept=row.deleted_ms is None,
                 )
                 for row in rows
             ]
@@ -76,6 +78,7 @@ class History:
                     cents=row.cents,
                     reason=row.reason,
                     given_at=from_ms(row.at_ms),
+                    kept=row.deleted_ms is None,
                 )
                 for row in rows
             ]

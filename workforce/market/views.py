@@ -51,6 +51,7 @@ class RejectionView:
     reward_cents: int
     rejected_at: datetime
     feedback: str
+    kept: bool  # its HIT is not deleted
 
 
 @dataclass(frozen=True)
@@ -63,6 +64,7 @@ class BonusView:
     cents: int
     reason: str
     given_at: datetime
+    kept: bool  # the HIT is not deleted
 
 
 @dataclass(frozen=True)

@@ -294,6 +294,25 @@ def test_my_work_shows_feedback_and_bonuses_as_text(worker: Any, publish: Publis
     assert soup(worker.get("/worker/work")).find(id="rejected") is None
 
 
+def test_my_work_leads_nowhere_where_the_hit_is_deleted(
+    worker: Any, publish: Publish, market: Market
+) -> None:
+    hit = publish()
+    turn = worker.accept(hit)
+    worker.client.post("/mturk/externalSubmit", data={"assignmentId": turn, "label": "setosa"})
+    market.requester.call("RejectAssignment", ACCOUNT, {"AssignmentId": turn, "RequesterFeedback": "No."})
+    bonus = {"AssignmentId": turn, "WorkerId": "A2WORKER", "BonusAmount": "1.20", "Reason": "Sorry"}
+    market.requester.call("SendBonus", ACCOUNT, bonus)
+    assert len(soup(worker.get("/worker/work")).select(".entries a")) == 2
+    past = datetime(2015, 1, 1, tzinfo=UTC)
+    market.requester.call("UpdateExpirationForHIT", ACCOUNT, {"HITId": hit, "ExpireAt": past})
+    market.requester.call("DeleteHIT", ACCOUNT, {"HITId": hit})
+    page = soup(worker.get("/worker/work"))
+    assert [each.text for each in page.select("blockquote")] == ["Sorry", "No."]
+    for link in page.select(".entries a"):
+        assert worker.get(link["href"]).status_code == 200
+
+
 def test_many_bonuses_are_paged(worker: Any, publish: Publish, market: Market) -> None:
     turn = worker.accept(publish())
     worker.client.post("/mturk/externalSubmit", data={"assignmentId": turn, "label": "setosa"})
