@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable, Mapping, Sequence
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from botocore.exceptions import ClientError
 
 from groundswell.aws.exceptions import turk_code
+from groundswell.aws.fence import READ_LIFE
 from groundswell.aws.limits import RunLimit
 from groundswell.aws.runs import LabelingRun, now_text
 from groundswell.batches.pricing import LARGE_HIT
@@ -40,6 +41,7 @@ class Extender:
         self.state = state
         self.cost = cost
         self.limit = RunLimit(run, state)
+        self._safe_until = datetime.now(UTC) + READ_LIFE
         self._moved: list[str] = []
 
     def room(self) -> int:
@@ -78,7 +80,8 @@ class Extender:
                 if self._too_large(plan):
                     result = _give_up(plan)
                 elif plan["token"] in granted:
-                    result = self._extend(plan, repeated=plan["token"] in meant_before, held=held)
+                    with self.run.mturk.signed_before(self._safe_until):
+                        result = self._extend(plan, repeated=plan["token"] in meant_before, held=held)
                 if isinstance(result, Outcome):
                     refused.append((plan, result))
                 else:
@@ -131,8 +134,10 @@ class Extender:
     ) -> tuple[list[dict[str, Any]], set[str]]:
         """Return the plans and the tokens of those that the budget allows, reserving those that are new."""
         while True:
+            read_at = datetime.now(UTC)
             known = self._known_reservations()
-            plans = make_plans()
+            self._safe_until = read_at + READ_LIFE
+            plans = [plan for plan in make_plans() if not self._closed_meanwhile(plan)]
             granted = {plan["token"] for plan in plans if self._granted(plan)}
             new = [plan for plan in plans if plan["token"] not in granted and not self._too_large(plan)]
             room = max(0, (self.limit.cents - self.limit.committed_cents()) // self.cost) if new else 0
@@ -156,14 +161,19 @@ class Extender:
             return False
         return bool("replaces" not in plan or row.get("replaces") == plan["replaces"])
 
+    def _closed_meanwhile(self, plan: Mapping[str, Any]) -> bool:
+        """Return whether a twin ended the asking meanwhile; a seat that is replaced opens it again."""
+        ended = self.state.outcomes.get(plan["item"]) not in {None, Outcome.BUDGET}
+        return ended and "replaces" not in plan
+
     def _known_reservations(self) -> int:
-        """Take in all reservations there are; return the number of the next."""
+        """Take in all reservations there are, and what ended meanwhile; return the number of the next."""
         # Listed before they are read: one that comes in between makes the conditional write fail
         prefix = f"{self.run.ledger.prefix}reservations/"
         names = [key.removeprefix(prefix).partition(".")[0] for key in self.run.store.keys(prefix)]
         # The number after the last, not their count: should one be lost, its number must not be waited for
         number = 1 + max((int(name) for name in names if name.isdigit()), default=-1)
-        for kind, row in self.run.ledger.rows("approvals", "reservations"):
+        for kind, row in self.run.ledger.rows("approvals", "reservations", "outcomes"):
             self.state.add(kind, row)
         return number
 
@@ -179,9 +189,12 @@ class Extender:
         if "replaces" in plan or self.state.closed_before(item):
             # Its item was dealt with: flagged, the HIT would not be listed when the seat is filled
             mturk.revert_reviewing(hit)
+        # The life of this token is not documented: where an earlier attempt meant the call, read first
+        there = mturk.get_hit(hit) if repeated else None
+        if there is not None and there["MaxAssignments"] < seats:
+            there = None
         try:
-            # The life of this token is not documented: where an earlier attempt meant the call, read first
-            if not (repeated and mturk.get_hit(hit)["MaxAssignments"] >= seats):
+            if there is None:
                 if not held:
                     return Outcome.BUDGET
                 mturk.add_seats(hit, 1, token=plan["token"])
@@ -192,15 +205,22 @@ class Extender:
                 raise
             log.warning("item %r is given up: the account has no money for one more answer", item)
             return Outcome.BUDGET
-        expires = self._fresh(item, hit)
+        expires = self._fresh(item, hit, there)
         row = {"item": item, "hit": hit, "seats": seats, "token": plan["token"], "expires": expires}
         return row | {key: plan[key] for key in ("replaces",) if key in plan}
 
-    def _fresh(self, item: str, hit: str) -> str:
-        """Give a late extension a whole lifetime again; return the expiration that is in force."""
+    def _fresh(self, item: str, hit: str, there: Mapping[str, Any] | None) -> str:
+        """
+        Give a late extension a whole lifetime again; return the expiration that is in force.
+
+        :param there: the HIT, where an earlier attempt has opened the seat. If it moved the expiration too,
+            that is left: the time may be over by now, and the item closed.
+        """
         lifetime = timedelta(seconds=self.run.batch.task.lifetime_seconds)
-        now = self.run.mturk.now()
         expires = datetime.fromisoformat(self.state.expires[item])
+        if there is not None and there["Expiration"] > expires:
+            return str(there["Expiration"].astimezone(UTC).isoformat(timespec="seconds"))
+        now = self.run.mturk.now()
         if expires - now < lifetime * FRESH and not self.state.stopped:
             self._moved.append(hit)
             expires = (now + lifetime).replace(microsecond=0)

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
+from groundswell.aws.fence import READ_LIFE
 from groundswell.aws.pages import question
 from groundswell.aws.runs import LabelingRun, claim_end, now_text
 from groundswell.aws.steps.spend import require_reservation
@@ -68,6 +69,7 @@ def publish_shard(run: LabelingRun, shard: int, *, look_up: bool = False) -> Pub
         have lost the intents that tell how old a token is.
     """
     items = read_shard(run.ledger, shard)
+    read_at = datetime.now(UTC)
     state = run.ledger.fold("intents", "hits")
     missing = _still_ours(run, {item: each for item, each in items.items() if item not in state.hits})
     hit_type = run.mturk.create_hit_type(**hit_type_properties(run))
@@ -75,9 +77,16 @@ def publish_shard(run: LabelingRun, shard: int, *, look_up: bool = False) -> Pub
         refuse_if_stopped(run)
         require_reservation(run)
         questions = {item: question(run, item, values) for item, values in missing.items()}
-        found = _recover(run, missing if look_up else _stale(run, state, missing))
+        doubtful = list(missing) if look_up else _stale(run, state, missing)
+        looked_at = datetime.now(UTC)
+        found = _recover(run, doubtful)
         intents = _intend(run, state, missing)
-        _create(run, hit_type, questions, intents, found)
+        # No token is older than the first intent, or than the reading that found none
+        safe_until = {
+            item: min(read_at, datetime.fromisoformat(at)) + TOKEN_LIFE for item, at in intents.items()
+        }
+        safe_until |= {item: max(safe_until[item], looked_at + READ_LIFE) for item in doubtful}
+        _create(run, hit_type, questions, intents, found, safe_until)
         take_off_if_stopped(run)
     return Published(hit_type=hit_type, hits=len(items), added=len(missing))
 
@@ -138,19 +147,21 @@ def _create(
     questions: Mapping[str, str],
     intents: Mapping[str, str],
     found: Mapping[str, str],
+    safe_until: Mapping[str, datetime],
 ) -> None:
     task, seats = run.batch.task, run.batch.redundancy.first
     rows: list[dict[str, Any]] = []
     try:
         for item, xml in questions.items():
-            hit = found.get(item) or run.mturk.create_hit(
-                token=_token(run, item),
-                HITTypeId=hit_type,
-                MaxAssignments=seats,
-                LifetimeInSeconds=task.lifetime_seconds,
-                Question=xml,
-                RequesterAnnotation=annotation(run.batch.name, run.run_id, item),
-            )
+            with run.mturk.signed_before(safe_until[item]):
+                hit = found.get(item) or run.mturk.create_hit(
+                    token=_token(run, item),
+                    HITTypeId=hit_type,
+                    MaxAssignments=seats,
+                    LifetimeInSeconds=task.lifetime_seconds,
+                    Question=xml,
+                    RequesterAnnotation=annotation(run.batch.name, run.run_id, item),
+                )
             # The expiration as the first intent has it: at most a little early, and the same in any retry
             expires = datetime.fromisoformat(intents[item]) + timedelta(seconds=task.lifetime_seconds)
             rows.append(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import AsyncIterator, Iterator
+from contextlib import AbstractContextManager
 from datetime import UTC, datetime, timedelta
 from email.utils import parsedate_to_datetime
 from functools import cached_property
@@ -15,6 +16,7 @@ from botocore.config import Config
 from botocore.exceptions import ClientError
 
 from groundswell.aws.exceptions import already_processed, turk_message
+from groundswell.aws.fence import signed_before
 from groundswell.aws.hooks.mturk_workers import MTurkWorkersMixin
 
 PAGE = 100  # the API's maximum
@@ -49,6 +51,10 @@ class MTurkHook(MTurkWorkersMixin, AwsBaseHook):
     def waiter_path(self) -> Path:
         """Waiters of this package; the base class looks inside the provider only."""
         return Path(__file__).parents[1] / "waiters" / "mturk.json"
+
+    def signed_before(self, deadline: datetime) -> AbstractContextManager[None]:
+        """Let no mutating call of this hook be signed at or after a moment; see :mod:`..fence`."""
+        return signed_before(self.conn, deadline)
 
     def available_cents(self) -> int:
         """
