@@ -209,7 +209,7 @@ class Wave:
             return None  # rejected by somebody else: nothing was paid
         if identifier in self.state.payments:
             return None
-        return {"assignment": identifier, "item": item, "cents": self.cost, "at": now_text()}
+        return {"assignment": identifier, "item": item, "cents": self.cost, "at": paid_at(assignment)}
 
     def _decide(self, item: str, seen: int) -> Outcome | Decision | None:
         """Return the item's outcome, ASK where one more worker is wanted, None where to look again later."""
@@ -241,6 +241,12 @@ class Wave:
         self.add("outcomes", [self.state.closing(item, value) for item, value in outcomes.items()])
         for item in outcomes:
             self.run.mturk.mark_reviewing(self.state.hits[item]["hit"])
+
+
+def paid_at(assignment: Assignment) -> str:
+    """Return when an assignment was paid: long ago, maybe, where nobody was there to record it."""
+    approved = assignment.get("ApprovalTime")
+    return _utc(approved) if approved and assignment["AssignmentStatus"] == "Approved" else now_text()
 
 
 def _utc(moment: datetime) -> str:

@@ -122,8 +122,9 @@ def _spent(ledger: Ledger, run: LabelingRun, since: str, *, touched: bool) -> Sp
     begin = datetime.fromisoformat(since)
     early, late = ((begin + shift).isoformat(timespec="seconds") for shift in (-SLACK, SLACK))
     summary = ledger.get_document("summary.json") or {}
-    if not touched and summary.get("open") == 0 and summary.get("updated", since) < early:
-        return Span()  # it was over before
+    over = summary.get("open") == 0 and not summary.get("undeleted")
+    if over and not touched and summary.get("updated", since) < early:
+        return Span()  # nothing could be paid any more
     state = ledger.fold("spend", "hits", "answers", "payments", "withheld", "rejections", "bonuses")
     # Another connection may be another account, or another name for this one
     certain = connection_of(ledger) in {None, run.live.connections.mturk}

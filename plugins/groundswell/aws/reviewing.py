@@ -11,7 +11,7 @@ from typing import Any
 from airflow.sdk.exceptions import AirflowException
 from botocore.exceptions import ClientError
 
-from groundswell.aws.collecting import Wave
+from groundswell.aws.collecting import Wave, paid_at
 from groundswell.aws.exceptions import CREDENTIAL_CODES, error_code, turk_code, turk_message
 from groundswell.aws.runs import LabelingRun, now_text
 from groundswell.aws.withholding import REVIEWED
@@ -211,7 +211,7 @@ class _Applied:
                 if answer is None or answer["assignment"] not in self.state.withheld:
                     continue
                 if each["AssignmentStatus"] == "Approved":
-                    self._record_payment(answer)
+                    self._record_payment(answer, paid_at(each))
                 elif each["AssignmentStatus"] == "Rejected":
                     self._record_rejection(answer)
         return gone
@@ -249,10 +249,10 @@ class _Applied:
         self._record_rejection(row)
         return True
 
-    def _record_payment(self, row: Row) -> None:
+    def _record_payment(self, row: Row, at: str = "") -> None:
         if row["assignment"] not in self.state.payments:
             kept = {key: row[key] for key in ("assignment", "item")}
-            self.wave.add("payments", [kept | {"cents": self.wave.cost, "at": now_text()}])
+            self.wave.add("payments", [kept | {"cents": self.wave.cost, "at": at or now_text()}])
 
     def _record_rejection(self, row: Row) -> None:
         if row["assignment"] not in self.state.rejections:

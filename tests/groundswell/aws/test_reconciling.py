@@ -13,6 +13,7 @@ from airflow.sdk.exceptions import AirflowFailException
 
 from groundswell.aws import reconciling
 from groundswell.aws.clearing import clear_hits
+from groundswell.aws.collecting import Wave
 from groundswell.aws.reconciling import Reconciliation, reconcile
 from groundswell.aws.runs import COMPENSATIONS, LabelingRun, all_ledgers, now_text
 from groundswell.aws.steps.reconcile import reconcile as task
@@ -535,6 +536,34 @@ def test_runs_that_were_over_before_are_not_read(desk: Desk) -> None:
     assert (found.rows, found.notes) == ([], [])
     old.ledger.put_document("summary.json", {"open": 1, "updated": "2026-01-01T00:00:00+00:00"})
     assert "as far as can be known" in look(desk, run).notes[0]
+
+
+def test_what_was_approved_before_the_plan_is_not_counted_when_it_is_recorded_after_it(desk: Desk) -> None:
+    old = desk.run(["z"])
+    desk.publish(old)
+    hour_ago = timedelta(hours=-1)
+    submit(desk, hit_of(old, "z"), "AEARLY")
+    desk.clock.offset = hour_ago
+    for each in desk.assignments(hit_of(old, "z")):
+        desk.call("ApproveAssignment", AssignmentId=each["AssignmentId"])  # as the service does by itself
+    desk.clock.offset = timedelta()
+    run = desk.run(list(SCRIPT))
+    plan(desk, run, (datetime.now(UTC) - timedelta(minutes=10)).isoformat(timespec="seconds"))
+    desk.to_the_end(run, SCRIPT)
+    Wave(old, old.ledger.fold()).take_late("z")
+    found = look(desk, run)
+    assert found.rows == []
+
+
+def test_a_run_that_is_over_but_whose_hits_are_left_may_still_pay(desk: Desk) -> None:
+    old = desk.run(["z"])
+    desk.to_the_end(old, {"z": ["setosa"] * 2})
+    summary = {"open": 0, "undeleted": 1, "updated": "2026-01-01T00:00:00+00:00"}
+    old.ledger.put_document("summary.json", summary)
+    run = finished(desk)
+    spend(desk)  # six cents, as the old run has it now
+    old.ledger.append("payments", [{"assignment": "3LATE", "item": "z", "cents": 6, "at": later()}])
+    assert look(desk, run).rows == []
 
 
 def test_without_a_plan_and_in_a_sandbox_funds_are_a_note(desk: Desk) -> None:

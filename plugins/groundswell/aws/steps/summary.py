@@ -42,6 +42,7 @@ def summarise(
         **run.context(),
         "items": progress.items,
         "open": progress.open,
+        "undeleted": sum(item not in state.deleted for item in state.hits),
         "answers": progress.answers,
         "settled": progress.settled,
         "extended": progress.extended,
