@@ -75,12 +75,14 @@ def propose_rejections(batch_path: str, run_id: Any = None) -> dict[str, Any]:
 
 
 @task
-def apply_reviews(batch_path: str, decision: dict[str, Any], run_id: Any = None) -> dict[str, int]:
+def apply_reviews(batch_path: str, decision: dict[str, Any] | None, run_id: Any = None) -> dict[str, int]:
     """Reject what a person decided to reject, pay every other answer that waits, reopen rejected seats."""
     from groundswell.aws.reviewing import apply_reviews as apply
 
+    # Who marks the approval as a success has decided nothing: everybody is paid
+    decided = decision or {"workers": [], "by": None}
     with open_run(batch_path, run_id, "mturk") as run:
-        return apply(run, decision["workers"], decision["by"])
+        return apply(run, decided["workers"], decided["by"])
 
 
 @task

@@ -94,6 +94,12 @@ def test_goes_on_at_once_where_nothing_is_proposed(asked: list[dict[str, Any]]) 
     assert asked == []
 
 
+def test_a_task_that_was_marked_as_a_success_rejects_nobody(asked: list[dict[str, Any]]) -> None:
+    operator = ReviewApprovalOperator(task_id="a", batch_path="b.yaml", run_id="r", proposals=None)
+    assert operator.execute(context()) == {"workers": [], "by": None}
+    assert asked == []
+
+
 def test_a_decision_is_not_asked_for_twice(asked: list[dict[str, Any]], made: list[dict[str, Any]]) -> None:
     made.append({"workers": ["ABAD"], "by": "rita"})  # Airflow failed the task after the answer
     assert task().execute(context()) == {"workers": ["ABAD"], "by": "rita"}

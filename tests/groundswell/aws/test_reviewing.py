@@ -14,6 +14,7 @@ import pytest
 from airflow.sdk.exceptions import AirflowException
 from botocore.exceptions import ClientError
 
+from dags import labeling
 from groundswell.aws.clearing import clear_hits
 from groundswell.aws.reviewing import apply_reviews, decision_on, propose_rejections, record_decision
 from groundswell.aws.runs import LabelingRun
@@ -222,6 +223,15 @@ def test_nothing_is_rejected_that_nobody_approved(desk: Desk) -> None:
     with pytest.raises(ReviewError, match="nobody approved"):
         apply_reviews(desk.again(run), [SPAMMER], None)
     assert statuses(desk, run) == {"Approved": 4, "Submitted": 2}
+
+
+def test_an_approval_that_was_marked_as_a_success_pays_everybody(desk: Desk) -> None:
+    run = started(desk)
+    desk.collect(desk.again(run))
+    propose_rejections(desk.again(run))
+    done = labeling.apply_reviews.function(run.batch_path, None, run_id=run.run_id)
+    assert (done["rejected"], done["paid"]) == (0, 2)
+    check(desk, run)
 
 
 def test_unreadable_answers_wait_and_the_rest_of_a_suspects_is_not_proposed(desk: Desk) -> None:

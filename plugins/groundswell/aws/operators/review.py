@@ -56,8 +56,9 @@ class ReviewApprovalOperator(HITLOperator):
 
     def execute(self, context: Context) -> Any:
         """Ask, or go on at once; return ``{"workers", "by"}``."""
-        if not self.proposals["approval"]:
-            self.log.info("nothing to decide: %s", self.proposals["text"])
+        if not self.proposals or not self.proposals["approval"]:
+            # There are none at all where somebody has marked propose_rejections as a success
+            self.log.info("nothing to decide: %s", self.proposals and self.proposals["text"])
             return {"workers": [], "by": None}
         with open_run(self.batch_path, self.run_id) as run:
             decided = decision_on(run, self.proposals)
