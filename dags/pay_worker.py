@@ -82,6 +82,7 @@ with DAG(
     schedule=None,
     start_date=datetime(2026, 1, 1, tzinfo=UTC),
     catchup=False,
+    max_active_runs=1000,  # one may wait for its worker for two weeks, and must not hold up the others
     params=PARAMS,
     default_args={"owner": "operations", "retries": 3, "retry_delay": timedelta(seconds=20)},
     tags=["operations"],
@@ -99,5 +100,6 @@ with DAG(
         poke_interval=60,
         timeout=timedelta(days=15).total_seconds(),
         retries=30,
+        deferrable=True,
     )
     chain(plan(), approve, pay(), wait, settle())

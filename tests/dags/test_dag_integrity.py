@@ -56,6 +56,12 @@ def test_dags_and_tasks_are_documented_owned_and_retried(dagbag: Any) -> None:
             assert task.retries >= 2, task.task_id
 
 
+def test_cases_that_wait_for_their_workers_hold_up_no_other(dagbag: Any) -> None:
+    # A make-up HIT waits up to 14 days; Airflow's default lets 16 runs of a DAG begin
+    assert dagbag.dags["pay_worker"].max_active_runs >= 500
+    assert dagbag.dags["pay_worker"].get_task("wait_for_worker").deferrable
+
+
 def test_the_lifecycle_is_one_chain(dagbag: Any) -> None:
     dag = dagbag.dags["labeling_iris"]
     for before, after in pairwise(LIFECYCLE):
