@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
@@ -46,25 +46,25 @@ class Span:
 
 def compare_funds(run: LabelingRun, state: RunState, *, unrecorded_cents: int, holds: bool) -> Funds:
     """
-    Compare how far the account's money has fallen since the plan with what the ledgers say was paid.
+    Compare how far the account's money has fallen since the run's plan with what the ledgers say was paid.
 
     Money is what may be used and what is held for HITs together: holding and releasing do not change it.
 
     :param unrecorded_cents: what the run has paid, as the workforce says, and not recorded yet.
     :param holds: whether the workforce has to hold money for seats of the run that are open.
     """
-    plan = state.plan or {}
-    if "funds_cents" not in plan:
+    before = _before(state)
+    if "funds_cents" not in before:
         return Funds(notes=["funds are not compared: the run has no plan that says what the account had"])
-    others = spent_by_others(run, plan["at"])
+    others = spent_by_others(run, before["at"])
     available, held = run.mturk.balance_cents()
     if holds and not held:
         return Funds(
             notes=["funds are not compared: the workforce does not say what it holds for open seats"]
         )
     # Read again: others may have paid between reading their ledgers and reading the balance
-    others = Span(others.low, max(others.high, spent_by_others(run, plan["at"]).high))
-    fell = int(plan["funds_cents"]) - available - held
+    others = Span(others.low, max(others.high, spent_by_others(run, before["at"]).high))
+    fell = int(before["funds_cents"]) - available - held
     own = Span(state.spent_cents + unrecorded_cents, state.spent_cents + unrecorded_cents)
     expected = own + others
     if expected.low <= fell <= expected.high:
@@ -79,13 +79,19 @@ def compare_funds(run: LabelingRun, state: RunState, *, unrecorded_cents: int, h
     return Funds(
         Difference(
             what="funds",
-            where=f"account of {run.live.connections.mturk}, since {plan['at']}",
+            where=f"account of {run.live.connections.mturk}, since {before['at']}",
             ledger=f"{own} by this run, {others} by other runs",
             workforce=f"fell by {dollars(fell)}",
             fix="see the other rows first; where something else pays from the account, or money was added, "
             "set spend.shared_account: true, then clear this task",
         )
     )
+
+
+def _before(state: RunState) -> Mapping[str, Any]:
+    """Return the row that says what the account had before the run spent anything: the later one."""
+    first = next((row for row in state.approvals if row["what"] == "spend"), {})
+    return first if "funds_cents" in first else state.plan or {}
 
 
 def _vague(expected: Span, others: Span) -> list[str]:

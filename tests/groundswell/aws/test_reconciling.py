@@ -16,6 +16,7 @@ from groundswell.aws.clearing import clear_hits
 from groundswell.aws.collecting import Wave
 from groundswell.aws.reconciling import Reconciliation, reconcile
 from groundswell.aws.runs import COMPENSATIONS, LabelingRun, all_ledgers, now_text
+from groundswell.aws.steps import spend as spend_steps
 from groundswell.aws.steps.reconcile import reconcile as task
 from groundswell.ledger import Ledger, annotation
 from tests.groundswell.aws.desk import Desk, Served, served_market
@@ -564,6 +565,21 @@ def test_a_run_that_is_over_but_whose_hits_are_left_may_still_pay(desk: Desk) ->
     spend(desk)  # six cents, as the old run has it now
     old.ledger.append("payments", [{"assignment": "3LATE", "item": "z", "cents": 6, "at": later()}])
     assert look(desk, run).rows == []
+
+
+def test_a_deposit_before_the_approval_is_no_difference(desk: Desk) -> None:
+    path = desk.batch_file(list(SCRIPT), spend={"budget": "45.00", "approve_above": "0.00"})
+    desk.load(path, "deposited", relabel=True)
+    run = desk.again(LabelingRun(str(path), "deposited"))
+    available, held = run.mturk.balance_cents()
+    with desk.monkeypatch.context() as patch:
+        patch.setattr(run.mturk, "balance_cents", lambda: (available - 500, held))
+        planned = spend_steps.plan(run)
+    spend_steps.reserve(run, planned, "ada")
+    desk.to_the_end(run, SCRIPT)
+    assert look(desk, run).rows == []
+    spend_steps.reserve(run, spend_steps.plan(run), "somebody else")
+    assert look(desk, run).rows == [], "what the account had before the run spent anything counts"
 
 
 def test_without_a_plan_and_in_a_sandbox_funds_are_a_note(desk: Desk) -> None:

@@ -134,7 +134,7 @@ def _at_least(book: MonthBook, run_id: str, cents: int) -> tuple[int, int]:
 
 def _record(run: LabelingRun, what: str, plan: Mapping[str, Any], by: str) -> None:
     """Record an approval once per plan: what it allows is the same, whoever comes second."""
-    row = {
+    row: dict[str, Any] = {
         "what": what,
         "at": now_text(),
         "by": by,
@@ -143,6 +143,9 @@ def _record(run: LabelingRun, what: str, plan: Mapping[str, Any], by: str) -> No
         "text": plan["text"],
     }
     if _approval_of(run.ledger.fold("approvals"), what, plan) is None:
+        if what == "spend" and by != AUTOMATIC:
+            # Somebody who saw the plan may have made a deposit before approving it
+            row["funds_cents"] = sum(run.mturk.balance_cents())
         run.ledger.append("approvals", [row])
 
 
