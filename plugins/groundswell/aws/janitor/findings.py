@@ -21,6 +21,7 @@ class Kind(StrEnum):
     ENDPOINT_LEFT = "endpoint_left"  # a SageMaker endpoint, configuration, model or job that still is there
     MONTH_HOLD = "month_hold"  # money held of the month's budget that can no longer be spent
     STALE_CLAIMS = "stale_claims"  # items kept from other runs by one that will not publish them
+    UNENDED_CASE = "unended_case"  # a compensation that was approved and not paid, or not settled
     UNREADABLE_LEDGER = "unreadable_ledger"
     UNREACHABLE = "unreachable"  # a connection or a store that does not answer
     BROKEN_BATCH = "broken_batch"

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Set
 
+from groundswell.aws.janitor.cases import unended_cases
 from groundswell.aws.janitor.findings import Finding, Kind
 from groundswell.aws.janitor.hits import HitSurvey, doing, owed_words
 from groundswell.aws.janitor.holdings import lost_holds, month_hold, stale_claims
@@ -22,7 +23,7 @@ def survey(house: House) -> list[Finding]:
     found: list[Finding] = []
     for run_id in over:
         found += _survey_run(house, run_id, busy)
-    return [*found, *_unknown_runs(house), *lost_holds(house)]
+    return [*found, *_unknown_runs(house), *lost_holds(house), *unended_cases(house)]
 
 
 def _busy(house: House, run_id: str) -> bool:
