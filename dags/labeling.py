@@ -122,7 +122,7 @@ def delete_logs(batch_path: str, run_id: Any = None, ti: Any = None) -> dict[str
         return delete(run, ti.xcom_pull(task_ids="train"), deployed)
 
 
-@task(trigger_rule=TriggerRule.ALL_DONE)
+@task
 def reconcile(batch_path: str, run_id: Any = None) -> dict[str, Any]:
     """Hold the ledger against the workforce; fail with a table of what differs."""
     from groundswell.aws.steps.reconcile import reconcile as compare
@@ -190,8 +190,9 @@ def clean_up(batch: Batch, path: str, setups: list[Any]) -> None:
         aws_conn_id=batch.connections.mturk,
         retry_delay=batch.task.assignment_duration,  # a worker may still hold a HIT for that long
     )
-    reconcile(path) >> delete_hits
-    steps = [delete_hits]
+    books = reconcile(path)
+    books >> delete_hits
+    steps: list[Any] = [books, delete_hits]
     if batch.training is not None:
         steps.append(delete_logs(path))
     if batch.endpoint is not None:
