@@ -73,6 +73,10 @@ lint: setup ## Check style and types
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 
+.PHONY: chaos
+chaos: setup ## Inject faults, kill parts of a running Airflow, count the harm (hours; options: C='fast --schedules 500')
+	@PYTHONPATH=plugins $(PY) -m tools.chaos $(or $(C),all)
+
 .PHONY: bench
 bench: setup ## Count requester API calls per labelled item, ours against a polling script (options: B=...)
 	$(PY) -m benchmarks $(B)
