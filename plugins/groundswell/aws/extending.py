@@ -189,8 +189,9 @@ class Extender:
         if "replaces" in plan or self.state.closed_before(item):
             # Its item was dealt with: flagged, the HIT would not be listed when the seat is filled
             mturk.revert_reviewing(hit)
-        # The life of this token is not documented: where an earlier attempt meant the call, read first
-        there = mturk.get_hit(hit) if repeated else None
+        # The life of this token is not documented: where an earlier attempt meant the call, read first. A
+        # replaced seat may also be there because the ledger was restored from before the review.
+        there = mturk.get_hit(hit) if repeated or "replaces" in plan else None
         if there is not None and there["MaxAssignments"] < seats:
             there = None
         try:

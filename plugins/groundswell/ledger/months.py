@@ -19,7 +19,7 @@ from types import MappingProxyType
 from typing import Any
 
 from groundswell.batches.units import dollars
-from groundswell.errors import MonthFull
+from groundswell.errors import LedgerError, MonthFull
 from groundswell.ledger.ledger import decode, encode
 from groundswell.ledger.store import PartStore
 
@@ -110,6 +110,8 @@ def read(store: PartStore, batch: str, month: str) -> MonthBook:
         return MonthBook(batch, month)
     key = _key(batch, month, max(numbers))
     holds = {row["run"]: _hold(row) for row in decode(store.get(key) or b"", key)}
+    if not holds:
+        raise LedgerError(f"{key} is empty; restore this object from a backup or version")
     return MonthBook(batch, month, max(numbers) + 1, MappingProxyType(holds))
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
@@ -71,6 +72,29 @@ def test_a_rejected_seat_is_opened_where_another_was_reserved_in_vain(desk: Desk
     desk.answer(run, script)
     progress = desk.collect(desk.again(run))
     assert (progress.settled, progress.open) == (1, 0)
+
+
+def test_a_ledger_from_before_the_review_opens_no_second_seat(desk: Desk) -> None:
+    script = {"a": ["setosa", "setosa", "?"]}
+    redundancy = {"rule": "agree", "agree": 2, "first": 3, "most": 5}
+    run = desk.run(["a"], review=REVIEW, redundancy=redundancy, task__lifetime="3d")
+    desk.publish(run)
+    desk.answer(run, script, invalid="?")
+    desk.collect(desk.again(run))
+    [bad] = [row for row in run.ledger.fold().answers.values() if row["label"] is None]
+    propose_rejections(desk.again(run))
+    record_decision(desk.again(run), [bad["worker"]], by="rita", at="2026-01-01T00:00:00+00:00")
+    backup = {path: path.read_bytes() for path in (desk.folder / "store").rglob("*.json*")}
+    apply_reviews(desk.again(run), [bad["worker"]], "rita")
+    for path in (desk.folder / "store").rglob("*.json*"):
+        if path not in backup:
+            path.unlink()
+    desk.clock.offset = timedelta(hours=30)
+    try:
+        apply_reviews(desk.again(run), [bad["worker"]], "rita")
+        assert (hit_of(desk, run, "a")["MaxAssignments"], run.ledger.fold().seats["a"]) == (4, 4)
+    finally:
+        desk.clock.offset = timedelta()
 
 
 def die_after(call: Any) -> Any:

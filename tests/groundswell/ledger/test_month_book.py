@@ -54,6 +54,13 @@ def test_the_last_hold_of_a_run_counts(store: FolderStore) -> None:
     assert months.months(store, "other") == []
 
 
+def test_an_empty_entry_is_not_a_month_in_which_nothing_is_held(store: FolderStore) -> None:
+    hold(store, "a", 50)
+    store.put(f"_months/iris/{MONTH}/000000.jsonl", b"")
+    with pytest.raises(LedgerError, match=r"000000\.jsonl is empty"):
+        hold(store, "b", 30, limit=60)
+
+
 def test_the_same_again_writes_nothing(store: FolderStore) -> None:
     hold(store, "a", 50)
     hold(store, "a", 50)
