@@ -19,12 +19,13 @@ def _prefix(batch: str) -> str:
     return f"_claims/{batch}/"
 
 
-def _entries(store: PartStore, batch: str) -> Iterator[tuple[str, list[dict[str, Any]]]]:
-    """Yield (run id, rows) of all entries, those of a run in the order in which they were made."""
+def _entries(store: PartStore, batch: str, only: str | None) -> Iterator[tuple[str, list[dict[str, Any]]]]:
+    """Yield (run id, rows) of the entries of all runs, or of one, in the order in which they were made."""
     prefix = _prefix(batch)
-    for key in store.keys(prefix):
+    for key in store.keys(prefix if only is None else f"{prefix}{only}/"):
         run_id = key.removeprefix(prefix).rpartition("/")[0]
-        yield run_id, list(decode(store.get(key) or b"", key))
+        if only is None or run_id == only:  # an id may have a slash, and begin like another
+            yield run_id, list(decode(store.get(key) or b"", key))
 
 
 def _write(store: PartStore, batch: str, run_id: str, kind: str, rows: Iterable[dict[str, Any]]) -> None:
@@ -54,7 +55,7 @@ def release(store: PartStore, batch: str, run_id: str, items: Iterable[str]) -> 
 
 def held_by(store: PartStore, batch: str, run_id: str) -> dict[str, str]:
     """Return item -> until of the items that one run claims."""
-    return _fold(store, batch).get(run_id, {})
+    return _fold(store, batch, only=run_id).get(run_id, {})
 
 
 def run_ids(store: PartStore, batch: str) -> set[str]:
@@ -86,9 +87,9 @@ def claiming_runs(store: PartStore, batch: str, *, now: str) -> list[str]:
     )
 
 
-def _fold(store: PartStore, batch: str) -> dict[str, dict[str, str]]:
+def _fold(store: PartStore, batch: str, *, only: str | None = None) -> dict[str, dict[str, str]]:
     held: dict[str, dict[str, str]] = {}
-    for run_id, rows in _entries(store, batch):
+    for run_id, rows in _entries(store, batch, only):
         items = held.setdefault(run_id, {})
         for row in rows:
             if row["kind"] == "claim":
