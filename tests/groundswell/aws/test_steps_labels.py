@@ -133,6 +133,15 @@ class TestRuns:
         assert load_dataset(LabelingRun(run.batch_path, "another"), relabel=False) == []
         assert load_dataset(LabelingRun(run.batch_path, "yet-another"), relabel=True) == [0]
 
+    def test_not_even_where_a_label_was_looked_for_too_early(self, desk: Desk) -> None:
+        run = desk.run(["a", "b"])
+        expires = "2099-01-01T00:00:00+00:00"
+        run.ledger.append(
+            "hits", [{"item": "a", "hit": "3A", "hit_type": "T", "seats": 2, "expires": expires}]
+        )
+        assert consolidate(run)["unlabelled"] == 2, "collecting was marked as a success, say"
+        assert list(read_items(desk.start(Path(run.batch_path)).ledger)) == ["b"]
+
     def test_a_later_run_adds_to_the_dataset(self, desk: Desk) -> None:
         run = desk.run(["a", "b"])
         record(run, {"a": ["setosa"], "b": ["virginica"]})

@@ -35,7 +35,8 @@ def consolidate(run: LabelingRun) -> dict[str, Any]:
     key = run.ledger.append("labels", rows)
     unlabelled = sorted(items.keys() - {row["item"] for row in rows})
     _hand_over(run, rows)
-    release(run.store, run.batch.name, run.run_id, unlabelled)
+    # What workers may still answer is not asked about by another run
+    release(run.store, run.batch.name, run.run_id, set(unlabelled).difference(state.open_items))
     for item in unlabelled:
         log.warning(
             "item %r has no label (%s); the next run asks again", item, state.outcomes.get(item, "open")
