@@ -24,7 +24,7 @@ from groundswell.batches.planning import plan_spend
 from groundswell.batches.pricing import bonus_fee_cents, fee_cents
 from groundswell.batches.units import dollars
 from groundswell.errors import BatchError, CompensationError
-from groundswell.ledger import Ledger, RunState, request_token
+from groundswell.ledger import Ledger, request_token
 from groundswell.review.cases import REASON_LIMIT, Case, read_case
 from groundswell.review.wording import as_code
 
@@ -37,6 +37,10 @@ FIXED = "case"
 OVERRIDE_TIME = timedelta(days=30)
 
 Row = Mapping[str, Any]
+
+_PENDING = "Approved for this worker before, and not paid yet"
+#: What is paid by it is in the ledger of the run.
+_UNBOOKED = {UNDO: "A rejection was taken back for this worker"}
 
 
 @contextmanager
@@ -268,18 +272,23 @@ class Compensation:
         return "\n".join(lines)
 
     def _earlier(self) -> list[str]:
-        """Say what the worker got under any case of the batch."""
+        """Say what the worker got, or is to get, under any case of the batch."""
         lines = []
         for name in all_cases(self.run.store):
             batch, _, case = name.partition("/")
             if batch != self.case.batch:
                 continue
-            state = Ledger(self.run.store, COMPENSATIONS, name).fold("bonuses", "payments")
-            if self.case.worker in _workers(state):
-                lines.append(
-                    f"- Paid to this worker before: {dollars(state.spent_cents)}, case {as_code(case)}"
-                )
-        return lines or ["- Nothing was paid to this worker before under any case of the batch"]
+            ledger = Ledger(self.run.store, COMPENSATIONS, name)
+            fixed = next((row for _, row in ledger.rows("intents") if "mode" in row), None)
+            if fixed is None or fixed["worker"] != self.case.worker:
+                continue
+            cents = ledger.fold("bonuses", "payments").spent_cents
+            if not cents and case == self.case.case:
+                continue
+            how = "Paid to this worker before" if cents else _UNBOOKED.get(fixed["mode"], _PENDING)
+            total = cents or int(fixed["cents"]) + int(fixed["fee_cents"])
+            lines.append(f"- {how}: {dollars(total)}, case {as_code(case)}")
+        return lines or ["- Nothing was approved for this worker before under any case of the batch"]
 
     # paying
 
@@ -321,8 +330,3 @@ class Compensation:
             cents = int(fixed["cents"]) + int(fixed["fee_cents"])
             row = {"assignment": assignment, "item": state.answers[assignment]["item"], "cents": cents}
             ledger.append("payments", [row | {"at": now_text()}])
-
-
-def _workers(state: RunState) -> set[str]:
-    paid = {str(row["worker"]) for row in state.bonuses.values()}
-    return paid | {str(row["item"]) for row in state.payments.values()}

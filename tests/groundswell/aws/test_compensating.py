@@ -237,6 +237,16 @@ class TestMakeUp:
                 settle(desk, case)
         assert desk._mturk.find_hit(offered["hit"]) is None
 
+    def test_another_case_of_the_worker_says_what_is_on_its_way(
+        self, desk: Desk, case: dict[str, Any]
+    ) -> None:
+        other = case | {"case": f"{case['case']}-2", "amount": "2.00"}
+        assert "Nothing was approved for this worker before" in plan(desk, other)["text"]
+        pay(desk, case)
+        assert "Nothing was approved" in plan(desk, case)["text"], "the same case is no other"
+        said = f"Approved for this worker before, and not paid yet: $1.80, case `{case['case']}`"
+        assert said in plan(desk, other)["text"]
+
     def test_what_was_rejected_by_hand_is_no_payment(self, desk: Desk, case: dict[str, Any]) -> None:
         offered = pay(desk, case)
         assignment = desk.market.workers.accept(case["worker_id"], offered["hit"]).assignment_id
@@ -288,6 +298,9 @@ class TestUndo:
         assert run.ledger.fold().rejected_of("a") == 0
         assert desk._mturk.assignment(case["assignment"])["AssignmentStatus"] == "Approved"  # type: ignore[index]
         assert plan(desk, case)["done"]
+        bonus = case | {"case": f"{case['case']}-2", "amount": "1.00", "undo_rejection": False}
+        said = f"A rejection was taken back for this worker: $0.06, case `{case['case']}`"
+        assert said in plan(desk, bonus)["text"]
 
     def test_killed_after_any_effect(self, desk: Desk, case: dict[str, Any]) -> None:
         self.rejected(desk, case)
