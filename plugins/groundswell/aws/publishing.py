@@ -10,11 +10,11 @@ from typing import Any
 
 from groundswell.aws.fence import READ_LIFE
 from groundswell.aws.pages import question
-from groundswell.aws.runs import LabelingRun, claim_end, now_text
+from groundswell.aws.runs import LabelingRun, keep_claims, now_text
 from groundswell.aws.steps.spend import require_reservation
 from groundswell.aws.stopping import refuse_if_stopped, take_off_if_stopped
 from groundswell.ledger import RunState, annotation, request_token
-from groundswell.ledger.claims import claim, held_by, taken_by_others
+from groundswell.ledger.claims import held_by, taken_by_others
 from groundswell.ledger.shards import read_shard
 
 log = logging.getLogger(__name__)
@@ -103,13 +103,11 @@ def _still_ours(run: LabelingRun, missing: dict[str, dict[str, str]]) -> dict[st
     now = now_text()
     held = held_by(run.store, run.batch.name, run.run_id)
     lapsed = {item for item in missing if held.get(item, "") <= now}
-    if not lapsed:
-        return missing
-    gone = lapsed & taken_by_others(run.store, run.batch.name, run.run_id, now=now)
+    gone = lapsed & taken_by_others(run.store, run.batch.name, run.run_id, now=now) if lapsed else set()
     if gone:
         log.warning("%d items are left out: another run of the batch asks about them", len(gone))
     ours = {item: values for item, values in missing.items() if item not in gone}
-    claim(run.store, run.batch.name, run.run_id, lapsed - gone, until=claim_end(run.batch))
+    keep_claims(run, ours)
     return ours
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
@@ -21,7 +21,7 @@ from groundswell.aws.part_store import S3PartStore
 from groundswell.batches.model import Batch
 from groundswell.batches.options import folder_of
 from groundswell.ledger import FolderStore, Ledger, PartStore, run_key
-from groundswell.ledger.claims import run_ids
+from groundswell.ledger.claims import claim, held_by, run_ids
 
 #: What ledgers of compensations have for a batch's name; no batch can have it.
 COMPENSATIONS = "_compensations"
@@ -34,6 +34,19 @@ def claim_end(batch: Batch) -> str:
     task, renewals = batch.task, batch.redundancy.most - batch.redundancy.first
     longest = task.lifetime * (1 + renewals) + task.assignment_duration + CLAIM_MARGIN
     return (datetime.now(UTC) + longest).isoformat(timespec="seconds")
+
+
+def keep_claims(run: LabelingRun, items: Iterable[str]) -> None:
+    """
+    Claim items anew that HITs published or extended now may outlive: a person may have been waited for.
+
+    :param items: items of the run that no other run asks about.
+    """
+    until = claim_end(run.batch)
+    enough = (datetime.fromisoformat(until) - CLAIM_MARGIN).isoformat(timespec="seconds")
+    held = held_by(run.store, run.batch.name, run.run_id)
+    ending = [item for item in items if held.get(item, "") < enough]
+    claim(run.store, run.batch.name, run.run_id, ending, until=until)
 
 
 def now_text() -> str:

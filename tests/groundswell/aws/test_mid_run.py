@@ -9,17 +9,20 @@ from typing import Any
 
 import pytest
 import yaml
+from airflow.sdk.exceptions import TaskDeferred
 from botocore.exceptions import ClientError
 
 from groundswell.aws import clearing, runs
 from groundswell.aws.clearing import clear_hits
 from groundswell.aws.collecting import Wave
+from groundswell.aws.operators.mturk import MTurkCollectAndExtendOperator
 from groundswell.aws.reconciling import reconcile
 from groundswell.aws.runs import LabelingRun
 from groundswell.aws.steps.dataset import load_dataset
 from groundswell.aws.steps.labels import consolidate
-from groundswell.ledger import Outcome
+from groundswell.ledger import Outcome, claims
 from groundswell.ledger.shards import read_items
+from tests.groundswell.aws.desk import operator
 from tests.groundswell.aws.workbench import Killed, Killer, Workbench
 
 pytestmark = pytest.mark.contract
@@ -254,6 +257,24 @@ def test_items_of_a_run_that_died_come_back(bench: Workbench, monkeypatch: pytes
     monkeypatch.setattr("groundswell.aws.steps.dataset.now_text", lambda: long_after)
     load_dataset(later, relabel=False)
     assert list(read_items(later.ledger)) == ["a"]
+
+
+def test_a_claim_lasts_as_long_as_hits_that_were_published_or_taken_up_late(
+    bench: Workbench, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    soon = (datetime.now(UTC) + timedelta(minutes=5)).isoformat(timespec="seconds")
+    with monkeypatch.context() as patch:
+        patch.setattr("groundswell.aws.steps.dataset.claim_end", lambda _: soon)
+        run = bench.run(["a"])  # and somebody approves it five minutes before the claim lapses
+    bench.publish(run)
+    in_time = run.ledger.fold().expires["a"]
+    assert claims.held_by(run.store, "iris", run.run_id)["a"] > in_time
+    claims.release(run.store, "iris", run.run_id, ["a"])
+    claims.claim(run.store, "iris", run.run_id, ["a"], until=soon)  # and then waits for days for a review
+    collect = operator(MTurkCollectAndExtendOperator, run.batch_path, run.run_id, deferrable=True)
+    with pytest.raises(TaskDeferred):
+        collect.execute({})
+    assert claims.held_by(run.store, "iris", run.run_id)["a"] > in_time
 
 
 def test_a_hit_that_was_deleted_by_hand_ends_its_item(bench: Workbench) -> None:

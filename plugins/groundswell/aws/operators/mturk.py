@@ -21,7 +21,7 @@ from groundswell.aws.hooks.mturk import MTurkHook
 from groundswell.aws.limits import RunLimit, trim
 from groundswell.aws.progress import Progress
 from groundswell.aws.publishing import publish_shard
-from groundswell.aws.runs import LabelingRun, open_run
+from groundswell.aws.runs import LabelingRun, keep_claims, open_run
 from groundswell.aws.steps.spend import release
 from groundswell.aws.stopping import expire_open
 from groundswell.aws.triggers.mturk import MTurkReviewableTrigger
@@ -104,8 +104,10 @@ class MTurkCollectAndExtendOperator(_BatchOperator):
     def execute(self, context: Context) -> dict[str, Any]:
         """Take waves; return the run's progress once nothing is open."""
         with self._open() as run:
+            wave = Wave(run, run.ledger.fold())
+            keep_claims(run, [*wave.state.open_items, *wave.state.out_of_money])
             if _tried_before(context):
-                catch_up(Wave(run, run.ledger.fold()))
+                catch_up(wave)
             return self._take_waves(run)
 
     def execute_complete(self, context: Context, event: dict[str, Any] | None = None) -> dict[str, Any]:
