@@ -171,11 +171,15 @@ class MTurkHook(MTurkWorkersMixin, AwsBaseHook):
 
     @cached_property
     def _clock_offset(self) -> timedelta:
+        asked = datetime.now(UTC)
         headers = self.conn.get_account_balance()["ResponseMetadata"]["HTTPHeaders"]
-        there = parsedate_to_datetime(headers["date"]) if "date" in headers else datetime.now(UTC)
-        offset = there - datetime.now(UTC)
-        # The header has whole seconds: a smaller difference says nothing
-        return offset if abs(offset) > timedelta(seconds=2) else timedelta()
+        if "date" not in headers:
+            return timedelta()
+        there, answered = parsedate_to_datetime(headers["date"]), datetime.now(UTC)
+        # The header has whole seconds, and a slow answer was dated some time before it came
+        if asked - timedelta(seconds=2) <= there <= answered + timedelta(seconds=2):
+            return timedelta()
+        return there - answered
 
     async def areviewable(self, client: Any, hit_type_id: str) -> AsyncIterator[str]:
         """
