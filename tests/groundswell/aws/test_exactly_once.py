@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
+import json
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime, timedelta
 
 import pytest
 from botocore.exceptions import ClientError
 
-from groundswell.aws import publishing
 from groundswell.aws.clearing import clear_hits
 from groundswell.aws.progress import Progress
 from groundswell.ledger import Outcome
@@ -101,11 +101,12 @@ def test_finished_run_done_again_changes_nothing(bench: Workbench) -> None:
 
 def test_expired_token_is_replaced_by_looking_the_hit_up(bench: Workbench) -> None:
     run = bench.run(["a"], task__lifetime="3d")
+    with pytest.raises(Killed):  # the HIT exists, its id was never recorded
+        bench.publish(Killer(3, after=True).watch(bench.again(run)))
     long_ago = (datetime.now(UTC) - timedelta(hours=30)).isoformat(timespec="seconds")
-    with bench.monkeypatch.context() as patch:
-        patch.setattr(publishing, "now_text", lambda: long_ago)
-        with pytest.raises(Killed):  # the HIT exists, its id was never recorded
-            bench.publish(Killer(3, after=True).watch(bench.again(run)))
+    [part] = bench.folder.rglob("intents/*.jsonl")
+    intent = json.loads(part.read_text())
+    part.write_text(json.dumps(intent | {"at": long_ago}) + "\n")
     assert len(bench.hits_of(run, "a")) == 1
     # By now the service has forgotten the token: creating again would make a second HIT
     bench.clock.offset = timedelta(hours=30)
