@@ -68,8 +68,7 @@ class Extender:
 
     def _open(self, make_plans: Callable[[], list[dict[str, Any]]]) -> list[tuple[dict[str, Any], Outcome]]:
         """Reserve and open the seats of these plans; return the plans that must stay closed, and why."""
-        meant_before = set(self.state.reserved)
-        plans, granted = self._reserve(make_plans)
+        plans, granted, meant_before = self._reserve(make_plans)
         # Also for what an earlier attempt reserved: it may have been killed before it held the money
         held = bool(granted) and not self.state.stopped and self.limit.ensure(self.limit.committed_cents())
         refused: list[tuple[dict[str, Any], Outcome]] = []
@@ -131,23 +130,29 @@ class Extender:
 
     def _reserve(
         self, make_plans: Callable[[], list[dict[str, Any]]]
-    ) -> tuple[list[dict[str, Any]], set[str]]:
-        """Return the plans and the tokens of those that the budget allows, reserving those that are new."""
+    ) -> tuple[list[dict[str, Any]], set[str], set[str]]:
+        """
+        Reserve what is new of these plans as far as the budget allows.
+
+        :return: the plans, the tokens of those that the budget allows, and all that were reserved before.
+        """
         while True:
             read_at = datetime.now(UTC)
             known = self._known_reservations()
             self._safe_until = read_at + READ_LIFE
+            # Also what a twin has reserved while this process knew nothing of it: its call may be a day old
+            before = set(self.state.reserved)
             plans = [plan for plan in make_plans() if not self._closed_meanwhile(plan)]
             granted = {plan["token"] for plan in plans if self._granted(plan)}
             new = [plan for plan in plans if plan["token"] not in granted and not self._too_large(plan)]
             room = max(0, (self.limit.cents - self.limit.committed_cents()) // self.cost) if new else 0
             new = [] if self.state.stopped else [plan | {"number": known} for plan in new[:room]]
             if not new:
-                return plans, granted
+                return plans, granted, before
             if self.run.ledger.write("reservations", f"{known:06d}", new):
                 for row in new:
                     self.state.add("reservations", row)
-                return plans, granted | {plan["token"] for plan in new}
+                return plans, granted | {plan["token"] for plan in new}, before
             # A twin was first: look again at what is left
 
     def _granted(self, plan: Mapping[str, Any]) -> bool:
