@@ -223,9 +223,9 @@ class TestApproval:
         assert task.response_timeout == timedelta(hours=2)
         self.task(run).execute_complete(self.context(), self.event("Approve", {"id": "1", "name": "ada"}))
         state = run.ledger.fold()
-        assert (state.approved_cents, state.approvals[-1]["what"], state.approvals[-1]["by"]) == (
-            *(60, "overrun", "ada"),
-        )
+        # Not by place: the approval of the spend may be of the same second
+        assert [row["by"] for row in state.approvals if row["what"] == "overrun"] == ["ada"]
+        assert state.approved_cents == 60
         assert book(run).held_by(run.run_id) == 60
         progress = finish(desk, run)
         assert (progress["settled"], progress["spent_cents"]) == (2, 48)
