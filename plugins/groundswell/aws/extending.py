@@ -53,7 +53,12 @@ class Extender:
 
     def ask(self, items: Sequence[str]) -> dict[str, Outcome]:
         """Ask one more worker about each item; return the items for which there is no money."""
-        refused = self._open(lambda: [self._plan(item, self._used(item) + 1) for item in items])
+        # Who asks has decided by what it knew. Where a twin has extended the HIT or fetched an answer since,
+        # the item is left to the next wave
+        known = {item: self._used(item) for item in items}
+        refused = self._open(
+            lambda: [self._plan(item, used + 1) for item, used in known.items() if self._used(item) == used]
+        )
         return {plan["item"]: outcome for plan, outcome in refused}
 
     def replace(self, rejected: Sequence[Mapping[str, Any]]) -> dict[str, Outcome]:
@@ -168,18 +173,20 @@ class Extender:
 
     def _closed_meanwhile(self, plan: Mapping[str, Any]) -> bool:
         """Return whether a twin ended the asking meanwhile; a seat that is replaced opens it again."""
+        if plan["item"] in self.state.deleted:
+            return True
         ended = self.state.outcomes.get(plan["item"]) not in {None, Outcome.BUDGET}
         return ended and "replaces" not in plan
 
     def _known_reservations(self) -> int:
-        """Take in all reservations there are, and what ended meanwhile; return the number of the next."""
+        """Take in all that is recorded by now; return the number of the next reservation."""
         # Listed before they are read: one that comes in between makes the conditional write fail
         prefix = f"{self.run.ledger.prefix}reservations/"
         names = [key.removeprefix(prefix).partition(".")[0] for key in self.run.store.keys(prefix)]
         # The number after the last, not their count: should one be lost, its number must not be waited for
         number = 1 + max((int(name) for name in names if name.isdigit()), default=-1)
-        for kind, row in self.run.ledger.rows("approvals", "reservations", "outcomes"):
-            self.state.add(kind, row)
+        # All of it: what the money suffices for is no sum of what is new and what was known an hour ago
+        self.run.ledger.refresh(self.state)
         return number
 
     def _extend(self, plan: Mapping[str, Any], *, repeated: bool, held: bool) -> dict[str, Any] | Outcome:

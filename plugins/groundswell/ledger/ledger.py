@@ -78,7 +78,8 @@ class Ledger:
 
     def record(self, kind: str, rows: Sequence[Row], state: RunState) -> None:
         """Append rows as one part, and take them into a folded state."""
-        self.append(kind, rows)
+        if key := self.append(kind, rows):
+            state.parts.add(key)
         for row in rows:
             state.add(kind, row)
 
@@ -88,25 +89,45 @@ class Ledger:
 
     def rows(self, *kinds: str) -> Iterator[tuple[str, dict[str, Any]]]:
         """Yield (kind, row) of every part of these kinds (all that RunState folds where none is named)."""
+        for kind in kinds or FOLDED:
+            for _, row in self._read(list(self.store.keys(f"{self.prefix}{kind}/"))):
+                yield kind, row
+
+    def _read(self, keys: Sequence[str]) -> Iterator[tuple[str, dict[str, Any]]]:
+        """Yield (key, row) of these parts."""
         with ThreadPoolExecutor(READERS) as readers:
-            for kind in kinds or FOLDED:
-                keys = list(self.store.keys(f"{self.prefix}{kind}/"))
-                for key, body in zip(keys, readers.map(self.store.get, keys), strict=True):
-                    if body is not None:
-                        for row in decode(body, key):
-                            yield kind, row
+            for key, body in zip(keys, readers.map(self.store.get, keys), strict=True):
+                if body is not None:
+                    for row in decode(body, key):
+                        yield key, row
 
     def fold(self, *kinds: str) -> RunState:
         """Return the state of the run as its parts (of these kinds) tell it."""
         state = RunState()
-        for kind, row in self.rows(*kinds):
+        for kind in kinds or FOLDED:
+            self._take(state, kind, list(self.store.keys(f"{self.prefix}{kind}/")))
+        return state
+
+    def refresh(self, state: RunState) -> None:
+        """Take into a folded state what others have written since; what was read is never edited."""
+        new: dict[str, list[str]] = {}
+        for key in self.store.keys(self.prefix):
+            kind, _, name = key.removeprefix(self.prefix).partition("/")
+            if kind in FOLDED and "/" not in name and key not in state.parts:
+                new.setdefault(kind, []).append(key)
+        for kind in FOLDED:
+            if kind in new:
+                self._take(state, kind, new[kind])
+
+    def _take(self, state: RunState, kind: str, keys: Sequence[str]) -> None:
+        for key, row in self._read(keys):
+            state.parts.add(key)
             try:
                 state.add(kind, row)
             except KeyError as error:
                 raise LedgerError(
                     f"{self.prefix}: a part of kind {kind} lacks {error}; restore it from a backup or version"
                 ) from error
-        return state
 
     def put_document(self, name: str, document: Mapping[str, Any]) -> str:
         """Replace a document for people (progress, summary); return its URI."""

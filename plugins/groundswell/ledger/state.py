@@ -78,6 +78,7 @@ class RunState:
         bonuses: token -> the row of a bonus (``worker``, ``cents``, ``fee_cents``).
         notices: token -> the row of a message to workers.
         resources: (type, name) -> the latest row of a SageMaker resource; see its ``state``.
+        parts: keys of the parts that were taken in.
     """
 
     intents: dict[str, str] = field(default_factory=dict)
@@ -101,6 +102,7 @@ class RunState:
     replacements: dict[str, dict[str, Any]] = field(default_factory=dict)
     reservations: int = 0
     _asked: dict[str, int] = field(default_factory=dict)
+    parts: set[str] = field(default_factory=set, compare=False, repr=False)
     _by_item: defaultdict[str, dict[str, None]] = field(default_factory=lambda: defaultdict(dict))
     _rejected: defaultdict[str, set[str]] = field(default_factory=lambda: defaultdict(set))
     _replaced: dict[str, int] = field(default_factory=dict)
