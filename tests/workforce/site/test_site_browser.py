@@ -237,6 +237,7 @@ def test_the_clock_runs_and_says_when_time_is_over(page: Any, put_out: Callable[
     page.get_by_role("button", name="Accept and work").click()
     clock, said = page.locator("#clock"), page.locator("#announce")
     clock.wait_for()
+    page.wait_for_load_state("load")  # the server wrote the clock; the script that moves it comes last
     seconds = int(page.locator("#bar").get_attribute("data-seconds"))
     page.clock.run_for(5_000)
     minutes, _, rest = clock.inner_text().partition(":")
