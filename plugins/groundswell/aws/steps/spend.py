@@ -8,6 +8,7 @@ from dataclasses import asdict
 from datetime import UTC, datetime
 from typing import Any
 
+from groundswell.aws.funds import SLACK
 from groundswell.aws.limits import RunLimit, give_back
 from groundswell.aws.pace import earlier_pace
 from groundswell.aws.runs import LabelingRun, now_text
@@ -40,7 +41,7 @@ def plan(run: LabelingRun) -> dict[str, Any]:
     state = run.ledger.fold("spend", "approvals", "hits")
     whole = plan_spend(batch, _items(run))
     published = plan_spend(batch, len(state.hits))
-    available, on_hold = run.mturk.balance_cents()
+    at, available, on_hold = _funds(run)
     # Once reserved, a run stays in its month
     month = str(state.month) if state.reserved_spend and state.month else month_of(datetime.now(UTC))
     book = months.read(run.store, batch.name, month)
@@ -61,7 +62,7 @@ def plan(run: LabelingRun) -> dict[str, Any]:
         log.warning("an answer %s", pay.text)
     limits = f"budget {dollars(batch.spend.budget_cents)}, balance {dollars(available)}"
     row = {
-        "at": now_text(),
+        "at": at,
         **asdict(whole),
         "budget_cents": batch.spend.budget_cents,
         "balance_cents": available,
@@ -77,6 +78,20 @@ def plan(run: LabelingRun) -> dict[str, Any]:
     run.ledger.append("spend", [row])
     log.info("%s", row["text"])
     return row
+
+
+def _funds(run: LabelingRun) -> tuple[str, int, int]:
+    """
+    Return a time, and what the account may use and what is held then, in cents.
+
+    Payments are held against both later: a process that stood still between reading the one and the other,
+    for hours perhaps, reads them again.
+    """
+    while True:
+        before = datetime.now(UTC)
+        available, on_hold = run.mturk.balance_cents()
+        if datetime.now(UTC) - before < SLACK:
+            return now_text(), available, on_hold
 
 
 def _items(run: LabelingRun) -> int:
@@ -145,7 +160,8 @@ def _record(run: LabelingRun, what: str, plan: Mapping[str, Any], by: str) -> No
     if _approval_of(run.ledger.fold("approvals"), what, plan) is None:
         if what == "spend" and by != AUTOMATIC:
             # Somebody who saw the plan may have made a deposit before approving it
-            row["funds_cents"] = sum(run.mturk.balance_cents())
+            row["at"], *funds = _funds(run)
+            row["funds_cents"] = sum(funds)
         run.ledger.append("approvals", [row])
 
 
