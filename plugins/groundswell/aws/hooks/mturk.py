@@ -167,7 +167,8 @@ class MTurkHook(MTurkWorkersMixin, AwsBaseHook):
 
         Asked once per hook, by the ``Date`` of a response.
         """
-        return datetime.now(UTC) + self._clock_offset
+        offset = self._clock_offset  # asking may take a while, so it comes first
+        return datetime.now(UTC) + offset
 
     @cached_property
     def _clock_offset(self) -> timedelta:
