@@ -5,7 +5,9 @@ from __future__ import annotations
 import argparse
 import multiprocessing
 import os
+import queue
 import shutil
+import signal
 import subprocess
 import sys
 import tempfile
@@ -25,6 +27,9 @@ _SOCKETS_EVERY = 50
 _LIFE = 1_000
 #: Seconds between two writes of the results.
 _WRITE_EVERY = 60.0
+
+#: Seconds without a result after which the processes are looked after.
+_SILENCE = 30.0
 
 Pair = tuple[Played, Played | None]
 
@@ -54,9 +59,12 @@ def play_all(seeds: Iterable[int], *, plain: bool, sockets: bool = False) -> Ite
 def _work(seeds: range, plain: bool, results: multiprocessing.Queue[Pair | None]) -> None:
     """Play some seeds; the body of a process."""
     _prepare()
+    parent = os.getppid()
     try:
         for pair in play_all(seeds, plain=plain):
             results.put(pair)
+            if os.getppid() != parent:  # it was killed
+                return
     except KeyboardInterrupt:
         pass
     finally:
@@ -79,7 +87,12 @@ def _in_processes(first: int, count: int, jobs: int, *, plain: bool) -> Iterator
                 process.start()
                 processes.append(process)
                 running += 1
-            pair = results.get()
+            try:
+                pair = results.get(timeout=_SILENCE)
+            except queue.Empty:
+                if not any(process.is_alive() for process in processes):
+                    raise SystemExit("a process of the simulation died; see above") from None
+                continue
             if pair is None:
                 running -= 1
             else:
@@ -116,6 +129,8 @@ def _progress(ours: Totals, plain: Totals, count: int, started: float) -> str:
 
 def run(first: int, count: int, jobs: int, *, plain: bool, results: Path | None) -> Measured:
     """Play schedules, write the results now and then and at the end, and return them."""
+    # In good order when it is told to end: with what there is
+    before = signal.signal(signal.SIGTERM, signal.default_int_handler)
     started, written = time.monotonic(), time.monotonic()
     ours, theirs = Totals(), Totals()
     live = sys.stderr.isatty()
@@ -136,6 +151,8 @@ def run(first: int, count: int, jobs: int, *, plain: bool, results: Path | None)
                 write_section(results, measured().table())
     except KeyboardInterrupt:
         print("\ninterrupted; these are the schedules so far", file=sys.stderr)
+    finally:
+        signal.signal(signal.SIGTERM, before)
     if results:
         write_section(results, measured().table())
     return measured()

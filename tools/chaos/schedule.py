@@ -60,6 +60,7 @@ class Schedule:
         fault_rate: share of API calls that go wrong.
         put_fault_rate: share of writes of the ledger that go wrong.
         trouble: share of attempts that are killed, put to sleep, or have a twin.
+        day_off: share of failed attempts after which nobody looks for a day and more.
         answers_no: the person who is asked for money or rejections says no.
     """
 
@@ -74,6 +75,7 @@ class Schedule:
     put_fault_rate: float
     trouble: float
     lag_seconds: float
+    day_off: float
     answers_no: bool
 
     def faults(self) -> FaultPlan:
@@ -129,6 +131,7 @@ def schedule_of(seed: int) -> Schedule:
         put_fault_rate=chance.choice((0.0, 0.0, 0.05, 0.2)),
         trouble=chance.choice((0.0, 0.3, 0.6, 0.9)),
         lag_seconds=chance.choice((30.0, 300.0, 900.0)),
+        day_off=chance.choice((0.0, 0.0, 0.2, 0.6)),
         answers_no=chance.random() < 0.15,
     )
 

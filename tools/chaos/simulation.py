@@ -27,6 +27,8 @@ PATIENCE, MOST_ATTEMPTS = 60, 160
 _GIVES_UP = 0.2
 #: Seconds between two tries.
 RETRY_DELAY = (20.0, 900.0)
+#: Seconds for which nobody looks after a failure: longer than a token lives.
+DAY_OFF = (22.5 * 3_600, 30 * 3_600)
 
 
 class Stuck(Exception):
@@ -83,6 +85,10 @@ class Simulation:
     def _after_failure(self, tasks: list[Task], position: int) -> None:
         """Let time pass; now and then the run fails for good and cleans up, before somebody clears it."""
         self.scene.world.advance(self._chance.uniform(*RETRY_DELAY))
+        if self._chance.random() < self.scene.schedule.day_off and not self._calm:
+            self._say("nobody looks for a day")
+            self.scene.plan.count("clock jumped")
+            self.scene.world.advance(self._chance.uniform(*DAY_OFF))
         self._wake(0.2)
         if self._chance.random() < _GIVES_UP and not self._calm and not tasks[position].clean_up:
             self._say("the run fails; it cleans up before somebody clears the task")

@@ -11,7 +11,6 @@ import contextlib
 import copy
 import functools
 import json
-import logging
 import os
 import random
 import shutil
@@ -19,7 +18,7 @@ import socket
 import tempfile
 import threading
 import time
-from collections.abc import Callable, Coroutine, Iterator
+from collections.abc import Coroutine, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 from types import SimpleNamespace
@@ -27,7 +26,6 @@ from typing import Any
 from unittest import mock
 
 import botocore.endpoint
-import structlog
 import uvicorn
 import yaml
 from aiobotocore.endpoint import AioEndpoint
@@ -48,6 +46,7 @@ from tools.chaos.lagging import Lag
 from tools.chaos.memory_store import MemoryStore
 from tools.chaos.processes import MortalStore, StoreFaults, after_call, before_call
 from tools.chaos.proxy import HOST, FaultProxy
+from tools.chaos.quickening import NoThreads, remembering, silence
 from tools.chaos.schedule import Schedule
 from tools.chaos.workers import Workers
 from tools.chaos.world import World, time_of
@@ -260,11 +259,11 @@ class Stage:
 
         exits.enter_context(patch(RetryQuota, "__init__", remember))
         exits.enter_context(patch(asgi, "to_thread", InlineThreads(self.wire, vars(asgi)["to_thread"])))
-        exits.enter_context(patch(ledger, "ThreadPoolExecutor", _NoThreads))
-        exits.enter_context(patch(funds, "ThreadPoolExecutor", _NoThreads))
-        exits.enter_context(_silence())
+        exits.enter_context(patch(ledger, "ThreadPoolExecutor", NoThreads))
+        exits.enter_context(patch(funds, "ThreadPoolExecutor", NoThreads))
+        exits.enter_context(silence())
         # a batch file is read at every turn of every task, and takes as long as ten calls
-        exits.enter_context(patch(Batch, "parse", _remembering(Batch.parse)))
+        exits.enter_context(patch(Batch, "parse", remembering(Batch.parse)))
 
     async def _sleep_between_tries(self, *_: object) -> None:
         self.world.advance(_BACKOFF)
@@ -311,6 +310,7 @@ class Stage:
         self._loop.call_soon_threadsafe(self._loop.stop)
         self._thread.join(10)
         self._loop.close()
+        self._triggerer.run_until_complete(self._triggerer.shutdown_asyncgens())
         self._triggerer.close()
 
 
@@ -332,19 +332,6 @@ class _AsyncHook(MTurkHook):
         return contextlib.nullcontext(self._stage._async_client)
 
 
-class _NoThreads:
-    """Stands in for the pool of readers, whose threads cost more than reading from memory."""
-
-    def __init__(self, _: int) -> None:
-        self.map = map
-
-    def __enter__(self) -> _NoThreads:
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        pass
-
-
 class _CurrentMarket:
     """The market of the schedule under way, for a server that outlives it."""
 
@@ -353,36 +340,6 @@ class _CurrentMarket:
 
     def __getattr__(self, name: str) -> Any:
         return getattr(self._stage.scene.market, name)
-
-
-def _remembering(parse: Callable[[str, Path], Batch]) -> Callable[[str, Path], Batch]:
-    """Parse each text once: batches are immutable."""
-    known: dict[tuple[str, Path], Batch] = {}
-
-    def remembered(text: str, path: Path) -> Batch:
-        if (text, path) not in known:
-            known.clear()  # of the schedule before
-            known[text, path] = parse(text, path)
-        return known[text, path]
-
-    return remembered
-
-
-@contextlib.contextmanager
-def _silence() -> Iterator[None]:
-    """Let nothing be logged: thousands of schedules mean to fail all the time."""
-    before = structlog.get_config()
-    level = logging.root.manager.disable
-    logging.disable(logging.CRITICAL)
-    structlog.configure(
-        wrapper_class=structlog.make_filtering_bound_logger(logging.CRITICAL),
-        cache_logger_on_first_use=False,
-    )
-    try:
-        yield
-    finally:
-        logging.disable(level)
-        structlog.configure(**before)
 
 
 def _wipe(store: Store) -> None:
