@@ -232,7 +232,7 @@ def labeling_dag(batch: Batch) -> DAG:
             batch_path=path,
             plan=plan,
             subject=f"Approve the spend of batch {batch.name}",
-            body="{{ ti.xcom_pull(task_ids='plan_spend')['text'] }}",
+            body="{{ ti.xcom_pull(task_ids='plan_spend')['body'] }}",
         )
         publish = MTurkPublishHitsOperator.partial(
             task_id="publish_hits", batch_path=path, aws_conn_id=batch.connections.mturk

@@ -214,9 +214,11 @@ class TestApproval:
         [question] = asked
         available = run.mturk.available_cents()
         assert question["body"] == (
-            "2 items were given up for want of money: they may need 5 more answers at most, which cost $0.30 "
-            "with fees; spend.budget $0.30, approved for this run $0.00, spent $0.30, balance "
-            f"${available / 100:.2f}; approving lets this run spend $0.60 in all; rejecting it, or no answer "
+            "- 2 items were given up for want of money: they may need 5 more answers at most, which cost "
+            "$0.30 with fees\n"
+            "- spend.budget $0.30, approved for this run $0.00, spent $0.30, balance "
+            f"${available / 100:.2f}\n"
+            "- approving lets this run spend $0.60 in all; rejecting it, or no answer "
             "in time, goes on with the labels that there are"
         )
         assert question["defaults"] == ["Reject"]

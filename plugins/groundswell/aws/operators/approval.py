@@ -99,7 +99,7 @@ class OverrunApprovalOperator(ApprovalOperator):
             # This object is made anew for the answer, which is about what was shown
             run.ledger.put_document(_SHOWN, plan)
             self.response_timeout = run.batch.spend.answer_within
-        self.body = plan["text"]
+        self.body = plan["body"]
         return super().execute(context)
 
     def execute_complete(self, context: Context, event: dict[str, Any]) -> Any:

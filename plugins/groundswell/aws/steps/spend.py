@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from datetime import UTC, datetime
 from typing import Any
@@ -61,6 +61,7 @@ def plan(run: LabelingRun) -> dict[str, Any]:
     if pay.low:
         log.warning("an answer %s", pay.text)
     limits = f"budget {dollars(batch.spend.budget_cents)}, balance {dollars(available)}"
+    points = [whole.describe(), limits, pay.text, *verdict.reasons]
     row = {
         "at": at,
         **asdict(whole),
@@ -72,7 +73,8 @@ def plan(run: LabelingRun) -> dict[str, Any]:
         "limit_cents": verdict.limit_cents,
         "over_cents": verdict.over_cents,
         "hourly_cents": pay.hourly_cents,
-        "text": "; ".join([whole.describe(), limits, pay.text, *verdict.reasons]),
+        "text": "; ".join(points),
+        "body": _listed(points),
         "approval": verdict.approval,
     }
     run.ledger.append("spend", [row])
@@ -92,6 +94,11 @@ def _funds(run: LabelingRun) -> tuple[str, int, int]:
         available, on_hold = run.mturk.balance_cents()
         if datetime.now(UTC) - before < SLACK:
             return now_text(), available, on_hold
+
+
+def _listed(points: Sequence[str]) -> str:
+    """Return points as a Markdown list, for the person who decides."""
+    return "\n".join(f"- {point}" for point in points)
 
 
 def _items(run: LabelingRun) -> int:
@@ -229,6 +236,7 @@ def plan_overrun(run: LabelingRun) -> dict[str, Any]:
     book = months.read(run.store, run.live.name, month)
     room = month_room(run, book)
     enough = total <= limit.cents and extra <= available
+    points = _overrun_text(run, limit, unmet, extra, available, room)
     return {
         "at": now_text(),
         "approval": bool(unmet) and run.batch.spend.ask_overrun and not state.stopped and not enough,
@@ -239,7 +247,8 @@ def plan_overrun(run: LabelingRun) -> dict[str, Any]:
         "hold_cents": total,
         "limit_cents": total,
         "over_cents": room.over_cents(total),
-        "text": "; ".join(_overrun_text(run, limit, unmet, extra, available, room)),
+        "text": "; ".join(points),
+        "body": _listed(points),
     }
 
 
