@@ -51,6 +51,8 @@ class Workers:
         self._world.plan(self._chance.expovariate(1 / self._pause), self._arrive)
 
     def _work(self) -> bool:
+        if not self._anything_on_offer():
+            return False
         worker = self._who()
         offers = self._market.workers.available(worker, limit=20)
         if not offers:
@@ -69,6 +71,11 @@ class Workers:
         fields = self._answer(self._item_of(hit))
         self._world.plan(seconds, lambda: self._submit(worker, assignment, fields))
         return True
+
+    def _anything_on_offer(self) -> bool:
+        with self._market.store.read() as connection:
+            query = select(hits.c.seq).where(hits.c.status == "Assignable").limit(1)
+            return connection.execute(query).first() is not None
 
     def _who(self) -> str:
         if self._known and self._chance.random() < self._crowd.regulars:
