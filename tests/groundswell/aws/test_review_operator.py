@@ -79,8 +79,9 @@ def answer(*options: str, user: Any = RITA, **proposals: Any) -> dict[str, Any]:
 
 
 def test_asks_per_worker_with_pay_everybody_as_the_default(asked: list[dict[str, Any]]) -> None:
+    until = datetime.now(UTC) + timedelta(hours=5)
     with pytest.raises(TaskAwaitingInput) as caught:
-        task().execute(context())
+        task(answer_by=until.isoformat()).execute(context())
     [request] = asked
     assert request["options"] == [PAY, BAD, WORSE]
     assert request["defaults"] == [PAY]
