@@ -49,6 +49,12 @@ def any_of(count: int) -> Iterator[Schedule]:
     return map(schedule_of, range(count))
 
 
+@pytest.fixture(autouse=True)
+def soon_given_up(monkeypatch: pytest.MonkeyPatch) -> None:
+    """What went wrong stays wrong: reconcile and report refuse, however often they are tried."""
+    monkeypatch.setattr(simulation, "MOST_ATTEMPTS", 30)
+
+
 @dataclass(frozen=True)
 class Scripted(Schedule):
     """A schedule in which nothing goes wrong but what happens to the fourth attempt: the first to publish."""
@@ -107,7 +113,6 @@ def test_payments_that_are_not_recorded_are_missed(stage: Stage, monkeypatch: py
         pay(wave, item, assignment)
 
     monkeypatch.setattr(Wave, "payment_row", forgetful)
-    monkeypatch.setattr(simulation, "MOST_ATTEMPTS", 20)  # reconcile refuses, however often it is tried
     verdict = play(stage, first_wrong(stage, "cents_off", a_day_after([NOTHING]))).verdict
     assert verdict.unrecorded >= 1
     assert verdict.cents_off == 6 * verdict.unrecorded
