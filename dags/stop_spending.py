@@ -15,7 +15,7 @@ from airflow.sdk import DAG, Param, task
 from airflow.sdk.exceptions import AirflowException, AirflowFailException
 
 from groundswell.aws.runs import open_run
-from groundswell.batches.model import Batch, batch_files
+from groundswell.batches.model import find_batch
 from groundswell.errors import BatchError
 
 BATCHES = Path(__file__).parents[1] / "include" / "batches"
@@ -30,26 +30,15 @@ RUN = Param(
 )
 
 
-def file_of(name: str) -> Path:
-    """Return the batch file with this name. Raises AirflowFailException naming those that there are."""
-    names = []
-    for path in batch_files(BATCHES):
-        try:
-            batch = Batch.load(path)
-        except BatchError:
-            continue  # a broken file has a DAG of its own that says so
-        if batch.name == name:
-            return path
-        names.append(batch.name)
-    raise AirflowFailException(f"there is no batch {name!r}; there are: {', '.join(names) or 'none'}")
-
-
 @task
 def stop(params: Any = None, dag_run: Any = None) -> dict[str, Any]:
     """Write the ban, then take the HITs off the market."""
     from groundswell.aws import stopping
 
-    path = str(file_of(params["batch"]))
+    try:
+        path = str(find_batch(BATCHES, params["batch"]))
+    except BatchError as error:
+        raise AirflowFailException(str(error)) from error
     with open_run(path, params["run"] or "stop_spending", "mturk") as run:
         runs = [params["run"]] if params["run"] else stopping.runs_to_stop(run)
     by = getattr(dag_run, "triggering_user_name", None)

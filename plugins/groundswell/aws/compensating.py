@@ -19,11 +19,11 @@ from typing import Any
 from groundswell.aws import make_up
 from groundswell.aws.exceptions import clear_errors
 from groundswell.aws.runs import COMPENSATIONS, LabelingRun, all_cases, all_runs, now_text, open_run
-from groundswell.batches.model import Batch, batch_files
+from groundswell.batches.model import find_batch
 from groundswell.batches.planning import plan_spend
 from groundswell.batches.pricing import bonus_fee_cents, fee_cents
 from groundswell.batches.units import dollars
-from groundswell.errors import BatchError, CompensationError
+from groundswell.errors import CompensationError
 from groundswell.ledger import Ledger, request_token
 from groundswell.review.cases import REASON_LIMIT, Case, read_case
 from groundswell.review.wording import as_code
@@ -54,7 +54,7 @@ def opened(batches: Path, params: Mapping[str, Any]) -> Iterator[Compensation]:
     """
     with clear_errors(connection="mturk_default"):
         case = read_case(params)
-        path = _file_of(batches, case.batch)
+        path = find_batch(batches, case.batch)
     with open_run(str(path), f"{COMPENSATIONS}/{case.case}", "mturk") as run:
         yield Compensation(run, case)
 
@@ -65,19 +65,6 @@ def approver(answer: Any) -> str | None:
         return None  # the task was marked as a success by hand, say
     user = answer.get("responded_by_user") or {}
     return str(user.get("name") or user.get("id") or "a person whom Airflow does not name")
-
-
-def _file_of(folder: Path, name: str) -> Path:
-    names = []
-    for path in batch_files(folder):
-        try:
-            batch = Batch.load(path)
-        except BatchError:
-            continue  # a broken file has a DAG of its own that says so
-        if batch.name == name:
-            return path
-        names.append(batch.name)
-    raise CompensationError(f"batch: there is no batch {name!r}; there are: {', '.join(names) or 'none'}")
 
 
 @dataclass(frozen=True)

@@ -181,6 +181,24 @@ def batch_files(folder: Path) -> list[Path]:
     return sorted(path for path in folder.iterdir() if path.suffix in {".yaml", ".yml"} and path.is_file())
 
 
+def find_batch(folder: Path, name: str) -> Path:
+    """The file of the batch with this name; files that are wrong are passed over.
+
+    Raises:
+        BatchError: if no file has it; the message names those that there are.
+    """
+    names = []
+    for path in batch_files(folder):
+        try:
+            batch = Batch.load(path)
+        except BatchError:
+            continue  # a broken file has a DAG of its own that says so
+        if batch.name == name:
+            return path
+        names.append(batch.name)
+    raise BatchError(f"batch: there is no batch {name!r}; there are: {', '.join(names) or 'none'}")
+
+
 def load_batches(folder: Path) -> list[Batch]:
     """Load all batch files of a folder, in the order of their file names.
 

@@ -3,10 +3,12 @@ from __future__ import annotations
 import contextlib
 import json
 from collections.abc import Iterator
+from datetime import timedelta
 from pathlib import Path
 
 import pytest
 
+from tests.groundswell.aws.desk import Desk, Served, served_market
 from tests.groundswell.aws.workbench import KEYS, ShiftedClock, Workbench
 from tests.workforce.contract.contract_server import serve_in_thread
 from workforce.app import create_app
@@ -44,3 +46,16 @@ def bench(
     monkeypatch.setenv("AIRFLOW_CONN_MTURK_DEFAULT", json.dumps(connection))
     monkeypatch.setenv("AIRFLOW_CONN_AWS_DEFAULT", json.dumps(connection))
     return Workbench(market, clock, tmp_path, monkeypatch)
+
+
+@pytest.fixture(scope="module")
+def shared_market(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]:
+    """One workforce behind real HTTP for the tests of a module."""
+    with served_market(tmp_path_factory.mktemp("market")) as served:
+        yield served
+
+
+@pytest.fixture
+def desk(shared_market: Served, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Desk]:
+    yield Desk(shared_market, tmp_path, monkeypatch)
+    shared_market[1].offset = timedelta()

@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from pathlib import Path
-
 import pytest
 import yaml
 from airflow.sdk.exceptions import AirflowException, AirflowFailException
@@ -19,20 +16,9 @@ from botocore.exceptions import (
 from dags import labeling
 from groundswell.aws.exceptions import WorkforceUnreachable, clear_errors
 from groundswell.aws.operators.mturk import MTurkPublishHitsOperator
-from tests.groundswell.aws.desk import Desk, Served, operator, served_market
+from tests.groundswell.aws.desk import Desk, operator
 
 pytestmark = pytest.mark.contract
-
-
-@pytest.fixture(scope="module")
-def market_url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]:
-    with served_market(tmp_path_factory.mktemp("market")) as served:
-        yield served
-
-
-@pytest.fixture
-def desk(market_url: Served, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Desk:
-    return Desk(market_url, tmp_path, monkeypatch)
 
 
 def test_endpoint_that_nobody_listens_at(desk: Desk) -> None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -12,23 +11,12 @@ import yaml
 from dags import labeling
 from groundswell.aws.operators.mturk import MTurkPublishHitsOperator
 from groundswell.aws.runs import LabelingRun
-from tests.groundswell.aws.desk import Desk, Served, complete, operator, served_market
+from tests.groundswell.aws.desk import Desk, complete, operator
 
 pytestmark = pytest.mark.contract
 
 HEADER = "id,sepal_length,sepal_width,petal_length,petal_width,image"
 ROW = "5.1,3.5,1.4,0.2,flower-a.svg"
-
-
-@pytest.fixture(scope="module")
-def market_url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]:
-    with served_market(tmp_path_factory.mktemp("market")) as served:
-        yield served
-
-
-@pytest.fixture
-def desk(market_url: Served, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Desk:
-    return Desk(market_url, tmp_path, monkeypatch)
 
 
 # the dataset

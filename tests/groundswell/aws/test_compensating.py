@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 import uuid
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -14,24 +13,12 @@ from airflow.sdk.exceptions import AirflowFailException, AirflowSkipException, T
 from groundswell.aws.compensating import approver, opened
 from groundswell.aws.runs import LabelingRun, all_ledgers
 from groundswell.aws.sensors.make_up import MTurkHitSensor
-from tests.groundswell.aws.desk import ACCOUNT, Desk, Served, served_market
+from tests.groundswell.aws.desk import ACCOUNT, Desk
 from tests.groundswell.aws.workbench import Killed, Killer, _MortalStore
 
 pytestmark = pytest.mark.contract
 
 Asked = Callable[..., dict[str, Any]]
-
-
-@pytest.fixture(scope="module")
-def market_url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]:
-    with served_market(tmp_path_factory.mktemp("market")) as served:
-        yield served
-
-
-@pytest.fixture
-def desk(market_url: Served, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Desk]:
-    yield Desk(market_url, tmp_path, monkeypatch)
-    market_url[1].offset = timedelta()
 
 
 @pytest.fixture

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from datetime import timedelta
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -12,23 +10,12 @@ from botocore.exceptions import ClientError
 
 from groundswell.aws.reviewing import apply_reviews, propose_rejections, record_decision
 from groundswell.aws.runs import LabelingRun
-from tests.groundswell.aws.desk import Desk, Served, served_market
+from tests.groundswell.aws.desk import Desk
 from tests.groundswell.aws.workbench import Killed
 
 pytestmark = pytest.mark.contract
 
 REVIEW = {"agreement_below": 0.5, "minimum_answers": 5, "feedback": "It cannot be read."}
-
-
-@pytest.fixture(scope="module")
-def market_url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]:
-    with served_market(tmp_path_factory.mktemp("market")) as served:
-        yield served
-
-
-@pytest.fixture
-def desk(market_url: Served, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Desk:
-    return Desk(market_url, tmp_path, monkeypatch)
 
 
 def no_money(*_: Any, **__: Any) -> None:

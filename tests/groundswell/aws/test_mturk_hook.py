@@ -6,7 +6,6 @@ import asyncio
 import uuid
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
-from pathlib import Path
 from typing import Any
 
 import boto3
@@ -15,24 +14,12 @@ from botocore.exceptions import ClientError, WaiterError
 from botocore.stub import Stubber
 
 from groundswell.aws.hooks.mturk import MTurkHook
-from tests.groundswell.aws.desk import Desk, Served, connection, served_market
+from tests.groundswell.aws.desk import Desk, connection
 from tests.workforce.contract.contract_server import HIT_TYPE, QUESTION
 
 PROCESSED = 'The idempotency token "3VJ4PFXFJ5VXUC3I783DUQKOMF2UAWWed Jul 14" has already been processed. (1)'
 NOT_SUBMITTED = "This operation can be called with a status of: Submitted (1626294366180)"
 QUICK = {"Delay": 0.01, "MaxAttempts": 3}
-
-
-@pytest.fixture(scope="module")
-def market_url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]:
-    with served_market(tmp_path_factory.mktemp("market")) as served:
-        yield served
-
-
-@pytest.fixture
-def desk(market_url: Served, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Desk]:
-    yield Desk(market_url, tmp_path, monkeypatch)
-    market_url[1].offset = timedelta()
 
 
 @pytest.fixture

@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import inspect
-from collections.abc import Iterator
 from datetime import timedelta
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -20,22 +18,11 @@ from groundswell.aws.operators.mturk import (
 from groundswell.aws.runs import LabelingRun
 from groundswell.aws.sensors.mturk import MTurkReviewableSensor
 from groundswell.aws.triggers.mturk import MTurkReviewableTrigger
-from tests.groundswell.aws.desk import ACCOUNT, Desk, Served, operator, served_market
+from tests.groundswell.aws.desk import ACCOUNT, Desk, operator
 
 pytestmark = pytest.mark.contract
 
 SETOSA = ["setosa"] * 5
-
-
-@pytest.fixture(scope="module")
-def market_url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]:
-    with served_market(tmp_path_factory.mktemp("market")) as served:
-        yield served
-
-
-@pytest.fixture
-def desk(market_url: Served, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Desk:
-    return Desk(market_url, tmp_path, monkeypatch)
 
 
 def published(desk: Desk, *items: str, **changes: Any) -> LabelingRun:

@@ -6,8 +6,7 @@ import asyncio
 import contextlib
 import importlib
 import inspect
-from collections.abc import AsyncIterator, Iterator, Sequence
-from pathlib import Path
+from collections.abc import AsyncIterator, Sequence
 from types import SimpleNamespace
 from typing import Any
 
@@ -17,7 +16,7 @@ from botocore.exceptions import ClientError, EndpointConnectionError, NoCredenti
 
 from groundswell.aws.triggers import mturk as module
 from groundswell.aws.triggers.mturk import PATIENCE, QUIET_SECONDS, MTurkReviewableTrigger
-from tests.groundswell.aws.desk import Desk, Served, connection, served_market
+from tests.groundswell.aws.desk import Desk, connection
 from tests.groundswell.aws.workbench import KEYS
 
 Poll = Sequence[str] | Exception
@@ -183,17 +182,6 @@ def test_waiting_on_the_worker(time: Time) -> None:
 
 
 # against a real server
-
-
-@pytest.fixture(scope="module")
-def market_url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]:
-    with served_market(tmp_path_factory.mktemp("market")) as served:
-        yield served
-
-
-@pytest.fixture
-def desk(market_url: Served, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Desk:
-    return Desk(market_url, tmp_path, monkeypatch)
 
 
 @pytest.mark.contract

@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import uuid
-from collections.abc import Iterator
 from datetime import timedelta
-from pathlib import Path
 
 import boto3
 import pytest
@@ -14,22 +12,10 @@ from botocore.stub import Stubber
 
 from groundswell.aws.hooks import mturk_workers
 from groundswell.aws.hooks.mturk import MTurkHook
-from tests.groundswell.aws.desk import ACCOUNT, Desk, Served, served_market
+from tests.groundswell.aws.desk import ACCOUNT, Desk
 from tests.workforce.contract.contract_server import HIT_TYPE, QUESTION
 
 pytestmark = pytest.mark.contract
-
-
-@pytest.fixture(scope="module")
-def market_url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]:
-    with served_market(tmp_path_factory.mktemp("market")) as served:
-        yield served
-
-
-@pytest.fixture
-def desk(market_url: Served, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Desk]:
-    yield Desk(market_url, tmp_path, monkeypatch)
-    market_url[1].offset = timedelta()
 
 
 @pytest.fixture

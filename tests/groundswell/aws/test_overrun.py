@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import random
-from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -22,7 +21,7 @@ from groundswell.aws.steps import spend
 from groundswell.ledger import Outcome, months
 from groundswell.ledger.ledger import decode
 from groundswell.ledger.months import MonthBook, month_of
-from tests.groundswell.aws.desk import Desk, Served, operator, served_market
+from tests.groundswell.aws.desk import Desk, operator
 from tests.groundswell.aws.workbench import Killed, Killer
 
 pytestmark = pytest.mark.contract
@@ -31,17 +30,6 @@ MONTH = month_of(datetime.now(UTC))
 DISAGREE = ["setosa", "virginica", "versicolor", "setosa", "setosa"]
 #: Two items of two answers cost 24 cents; each needs a fourth answer to settle.
 TWO = {"a": DISAGREE, "b": DISAGREE}
-
-
-@pytest.fixture(scope="module")
-def market_url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]:
-    with served_market(tmp_path_factory.mktemp("market")) as served:
-        yield served
-
-
-@pytest.fixture
-def desk(market_url: Served, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Desk:
-    return Desk(market_url, tmp_path, monkeypatch)
 
 
 def limits(budget: str, **more: Any) -> dict[str, Any]:

@@ -7,7 +7,6 @@ from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime, timedelta
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -21,7 +20,7 @@ from groundswell.aws.runs import LabelingRun
 from groundswell.aws.steps.labels import consolidate
 from groundswell.errors import ReviewError
 from groundswell.ledger import Outcome
-from tests.groundswell.aws.desk import ACCOUNT, Desk, Served, served_market
+from tests.groundswell.aws.desk import ACCOUNT, Desk
 from tests.groundswell.aws.workbench import Killed, Killer, _MortalStore
 
 pytestmark = pytest.mark.contract
@@ -32,18 +31,6 @@ THREE_EACH = {"rule": "agree", "agree": 2, "first": 3, "most": 5}
 SPAMMER = "ASPAMMER"
 #: Everybody on both items; the spammer contradicts both honest workers.
 ANSWERS = {"AHONEST1": "setosa", "AHONEST2": "setosa", SPAMMER: "virginica"}
-
-
-@pytest.fixture(scope="module")
-def market_url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]:
-    with served_market(tmp_path_factory.mktemp("market")) as served:
-        yield served
-
-
-@pytest.fixture
-def desk(market_url: Served, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Desk]:
-    yield Desk(market_url, tmp_path, monkeypatch)
-    market_url[1].offset = timedelta()
 
 
 def submit(desk: Desk, run: LabelingRun, item: str, worker: str, label: str | None) -> str:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -16,24 +15,13 @@ from groundswell.aws.operators.mturk import MTurkPublishHitsOperator
 from groundswell.aws.runs import LabelingRun
 from groundswell.ledger import months
 from groundswell.ledger.months import month_of
-from tests.groundswell.aws.desk import Desk, Served, operator, served_market
+from tests.groundswell.aws.desk import Desk, operator
 
 pytestmark = pytest.mark.contract
 
 MONTH = month_of(datetime.now(UTC))
 TIGHT = {"budget": "45.00", "approve_above": "45.00", "monthly_budget": "1.00"}
 ADA = {"id": "1", "name": "ada"}
-
-
-@pytest.fixture(scope="module")
-def market_url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]:
-    with served_market(tmp_path_factory.mktemp("market")) as served:
-        yield served
-
-
-@pytest.fixture
-def desk(market_url: Served, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Desk:
-    return Desk(market_url, tmp_path, monkeypatch)
 
 
 @pytest.fixture

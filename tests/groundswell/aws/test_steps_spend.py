@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from datetime import UTC, datetime
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -15,20 +13,9 @@ from groundswell.aws.runs import LabelingRun
 from groundswell.aws.steps import spend
 from groundswell.batches.units import dollars
 from groundswell.ledger.months import month_of
-from tests.groundswell.aws.desk import Desk, Pulled, Served, served_market
+from tests.groundswell.aws.desk import Desk, Pulled
 
 pytestmark = pytest.mark.contract
-
-
-@pytest.fixture(scope="module")
-def market_url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]:
-    with served_market(tmp_path_factory.mktemp("market")) as served:
-        yield served
-
-
-@pytest.fixture
-def desk(market_url: Served, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Desk:
-    return Desk(market_url, tmp_path, monkeypatch)
 
 
 def plan(desk: Desk, *items: str, **changes: Any) -> dict[str, Any]:

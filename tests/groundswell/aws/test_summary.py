@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import json
 import logging
-from collections.abc import Iterator
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -14,7 +12,7 @@ from airflow.sdk.exceptions import AirflowFailException
 from dags import labeling
 from groundswell.aws.operators.mturk import MTurkCollectAndExtendOperator
 from groundswell.aws.runs import LabelingRun
-from tests.groundswell.aws.desk import Desk, Pulled, Served, operator, served_market
+from tests.groundswell.aws.desk import Desk, Pulled, operator
 
 pytestmark = pytest.mark.contract
 
@@ -26,17 +24,6 @@ DONE = {
 ANSWERS = (
     '<QuestionFormAnswers xmlns="http://mechanicalturk.amazonaws.com/AWSMechanicalTurkDataSchemas/2005-10-01/'
 )
-
-
-@pytest.fixture(scope="module")
-def market_url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]:
-    with served_market(tmp_path_factory.mktemp("market")) as served:
-        yield served
-
-
-@pytest.fixture
-def desk(market_url: Served, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Desk:
-    return Desk(market_url, tmp_path, monkeypatch)
 
 
 def report(run: LabelingRun, results: dict[str, Any], states: dict[str, str | None]) -> dict[str, Any]:
