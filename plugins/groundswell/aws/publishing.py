@@ -78,14 +78,15 @@ def publish_shard(run: LabelingRun, shard: int, *, look_up: bool = False) -> Pub
         require_reservation(run)
         questions = {item: question(run, item, values) for item, values in missing.items()}
         doubtful = list(missing) if look_up else _stale(run, state, missing)
-        looked_at = datetime.now(UTC)
         found = _recover(run, doubtful)
         intents = _intend(run, state, missing)
         # No token is older than the first intent, or than the reading that found none
         safe_until = {
             item: min(read_at, datetime.fromisoformat(at)) + TOKEN_LIFE for item, at in intents.items()
         }
-        safe_until |= {item: max(safe_until[item], looked_at + READ_LIFE) for item in doubtful}
+        # What is looked up at the workforce is without the HITs that others have published and deleted since
+        # the ledger was read
+        safe_until |= {item: max(safe_until[item], read_at + READ_LIFE) for item in doubtful}
         _create(run, hit_type, questions, intents, found, safe_until)
         take_off_if_stopped(run)
     return Published(hit_type=hit_type, hits=len(items), added=len(missing))
