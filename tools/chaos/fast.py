@@ -95,6 +95,7 @@ def _in_processes(first: int, count: int, jobs: int, *, plain: bool) -> Iterator
                 continue
             if pair is None:
                 running -= 1
+                multiprocessing.active_children()  # which takes leave of those that are done
             else:
                 yield pair
     finally:

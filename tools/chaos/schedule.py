@@ -83,7 +83,8 @@ class Schedule:
         return FaultPlan(
             self.seed,
             rate=self.fault_rate,
-            kinds=tuple(Fault),
+            # Most reads have nothing new to hide, and nothing earlier to repeat
+            kinds=(*Fault, *(Fault.STALE, Fault.LAGGING) * 3),
             outages=self.outages,
             lag_seconds=self.lag_seconds,
         )
@@ -130,7 +131,7 @@ def schedule_of(seed: int) -> Schedule:
         fault_rate=chance.choice((0.0, 0.05, 0.15, 0.3, 0.5)),
         put_fault_rate=chance.choice((0.0, 0.0, 0.05, 0.2)),
         trouble=chance.choice((0.0, 0.3, 0.6, 0.9)),
-        lag_seconds=chance.choice((30.0, 300.0, 900.0)),
+        lag_seconds=chance.choice((60.0, 420.0, 1_500.0)),
         day_off=chance.choice((0.0, 0.0, 0.2, 0.6)),
         answers_no=chance.random() < 0.15,
     )
