@@ -88,7 +88,7 @@ def test_rules_are_data() -> None:
 @pytest.mark.parametrize(
     ("config", "says"),
     [
-        ({}, r"redundancy: rule: None is not a rule; use one of: agree, fixed"),
+        ({}, r"redundancy: rule: None is not a rule; use one of: agree, confidence, fixed, lead"),
         ({"rule": "luck"}, r"redundancy: rule: 'luck' is not a rule"),
         ({"rule": ["agree"]}, r"redundancy: rule: \['agree'\] is not a rule"),
         ({"rule": "agree", "agree": 2, "first": 2}, r"redundancy: most: is missing"),
