@@ -6,12 +6,14 @@ Names are kept apart from the numbers: ``task``, ``worker`` and ``label`` are po
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
 
+from groundswell.consolidation.findings import Finding
 from groundswell.errors import AnswerError
 
 _SHOWN = 20
@@ -25,7 +27,8 @@ class Answers:
     :param task: position in ``task_names`` of each answer's task
     :param worker: position in ``worker_names`` of each answer's worker
     :param label: position in ``label_names`` of the label that was given
-    :param task_names: the tasks, those without an answer included
+    :param task_names: the tasks, those without an answer included. Any sequence will do, also one that makes
+        its names when asked for them, so that ten million answers need no million strings.
     :param worker_names: the workers
     :param label_names: the allowed labels, in the order of their class indices
     :raises AnswerError: the arrays differ in length, or a position is outside its names
@@ -34,11 +37,15 @@ class Answers:
     task: NDArray[np.int32]
     worker: NDArray[np.int32]
     label: NDArray[np.int32]
-    task_names: tuple[str, ...]
-    worker_names: tuple[str, ...]
-    label_names: tuple[str, ...]
+    task_names: Sequence[str]
+    worker_names: Sequence[str]
+    label_names: Sequence[str]
 
     def __post_init__(self) -> None:
+        for what in ("task", "worker", "label"):
+            shape = np.shape(getattr(self, what))
+            if len(shape) != 1:
+                raise AnswerError(f"answers: {what} has the shape {shape}; give one position per answer")
         lengths = {len(self.task), len(self.worker), len(self.label)}
         if len(lengths) != 1:
             raise AnswerError(
@@ -69,12 +76,15 @@ class Answers:
         :param labels: the allowed labels; an answer's class index is its position here
         :param tasks: the tasks, to fix their order and to keep those without an answer; otherwise the tasks
             of the rows, sorted
-        :raises AnswerError: a label outside ``labels``, a task outside ``tasks``, or a name twice in either
+        :raises AnswerError: a label outside ``labels``, a task outside ``tasks``, a name twice in either, or
+            a task, worker or label that is no text or is empty (such as the NaN of an empty cell)
         """
         label_names = _unique("labels", labels)
         task_names = None if tasks is None else _unique("tasks", tasks)
+        rows = set(rows)
+        _check_texts(rows)
         # A set drops repeated rows, and sorting makes the result independent of the order they came in.
-        answers = sorted(set(rows))
+        answers = sorted(rows)
         if task_names is None:
             task_names = tuple(dict.fromkeys(row[0] for row in answers))
         worker_names = tuple(sorted({row[1] for row in answers}))
@@ -97,23 +107,135 @@ class Answers:
 
 
 @dataclass(frozen=True, eq=False)
+class Earlier:
+    """What earlier batches say about each worker, as pseudo-counts: so many answers seen before.
+
+    The caller discounts them: a worker's habits change, and a new batch asks something else. They enter the
+    models as priors, so with many answers in this batch they matter little.
+
+    :param right: per worker of the answers, earlier answers that were right
+    :param wrong: earlier answers that were wrong
+    :param confusion: workers x true label x given label, where earlier batches had the same labels; its
+        counts stand for the same answers as ``right`` and ``wrong`` and are used instead of them by methods
+        that know confusions
+    :raises AnswerError: shapes that contradict, or counts that are negative or not finite
+    """
+
+    right: NDArray[np.float64]
+    wrong: NDArray[np.float64]
+    confusion: NDArray[np.float64] | None = None
+
+    def __post_init__(self) -> None:
+        workers = np.shape(self.right)
+        if len(workers) != 1 or np.shape(self.wrong) != workers:
+            raise AnswerError(
+                f"earlier skill: right has the shape {workers} and wrong {np.shape(self.wrong)}; "
+                "give one number of each per worker"
+            )
+        for what in ("right", "wrong", "confusion"):
+            counts = getattr(self, what)
+            if counts is not None and not (np.isfinite(counts).all() and (np.asarray(counts) >= 0).all()):
+                raise AnswerError(f"earlier skill: {what} holds a count that is negative or not finite")
+        shape = None if self.confusion is None else np.shape(self.confusion)
+        if shape is not None and (len(shape) != 3 or shape[:1] != workers or shape[1] != shape[2]):
+            raise AnswerError(
+                f"earlier skill: confusion has the shape {shape}; give workers x true label x given label"
+            )
+
+    def check(self, answers: Answers) -> None:
+        """
+        Refuse skill of other workers or other labels than the answers'.
+
+        :raises AnswerError: the numbers of workers or labels differ
+        """
+        n_workers, n_labels = len(answers.worker_names), len(answers.label_names)
+        if len(self.right) != n_workers:
+            raise AnswerError(
+                f"earlier skill: is for {len(self.right)} workers, and the answers have {n_workers}; "
+                "give a line to each, with zeros for a worker who is new"
+            )
+        if self.confusion is not None and self.confusion.shape[1] != n_labels:
+            raise AnswerError(
+                f"earlier skill: confusion is for {self.confusion.shape[1]} labels, and there are "
+                f"{n_labels}; leave it out where the labels changed"
+            )
+
+
+@dataclass(frozen=True, eq=False)
 class Consensus:
     """One label per task.
 
     :param label: position in the answers' ``label_names``; -1 where there is no answer or no winner
-    :param confidence: a score from 0 to 1. Whether it is a probability is up to the method, which says so.
-    :param posterior: tasks x labels, rows sum to 1; ``None`` where the method has none
-    :param worker_skill: from 0 to 1 per worker; NaN where nothing can be said
+    :param confidence: from 0 to 1; what it is, ``confidence_is`` says
+    :param posterior: tasks x labels, rows sum to 1; with very many labels a ``scipy.sparse.csr_array`` that
+        holds only each task's candidates, whose rows sum to at most 1; ``None`` where the method has none
+    :param worker_skill: per worker the probability that an answer is right; NaN where nothing is known
+    :param skill_low: lower end of its central 90 % interval
+    :param skill_high: upper end of its central 90 % interval
     :param n_answers: answers per task
     :param tied: the best labels of this task had equal support, so ``label`` is -1
+    :param method: the name of the method, as batch files know it
+    :param confidence_is: ``score`` orders items; ``probability`` was calibrated against known answers
+    :param findings: what is odd about the answers or the result, for people
     """
 
     label: NDArray[np.int32]
     confidence: NDArray[np.float64]
-    posterior: NDArray[np.float64] | None
+    posterior: Any
     worker_skill: NDArray[np.float64]
+    skill_low: NDArray[np.float64]
+    skill_high: NDArray[np.float64]
     n_answers: NDArray[np.int32]
     tied: NDArray[np.bool_]
+    method: str
+    confidence_is: Literal["score", "probability"] = "score"
+    findings: tuple[Finding, ...] = ()
+
+
+def gold_of(answers: Answers, known: Mapping[str, str]) -> NDArray[np.int32]:
+    """
+    Return per task the position of its known label, or -1, as the methods take it.
+
+    :param known: label by task; tasks that are not among the answers' are left out
+    :raises AnswerError: a known label that is not one of the labels
+    """
+    label_at = _positions(answers.label_names)
+    gold = np.full(len(answers.task_names), -1, dtype=np.int32)
+    for position, task in enumerate(answers.task_names):
+        label = known.get(task)
+        if label is None:
+            continue
+        if label not in label_at:
+            raise AnswerError(
+                f"item {task!r}: the known label {label!r} is not one of {_listing(label_at)}; "
+                "correct the known label, or allow it"
+            )
+        gold[position] = label_at[label]
+    return gold
+
+
+def check_gold(answers: Answers, gold: NDArray[np.int32] | None) -> None:
+    """
+    Refuse known labels that do not fit the answers.
+
+    :raises AnswerError: not one per task, or a position outside the labels that is not -1
+    """
+    if gold is None:
+        return
+    n_tasks, n_labels = len(answers.task_names), len(answers.label_names)
+    if np.shape(gold) != (n_tasks,):
+        raise AnswerError(
+            f"gold: has the shape {np.shape(gold)}, and there are {n_tasks} items; "
+            "give a position of a label, or -1, to each"
+        )
+    if not np.issubdtype(gold.dtype, np.integer):
+        raise AnswerError(f"gold: has the type {gold.dtype}; give integer positions, and -1 where unknown")
+    least, most = (int(gold.min()), int(gold.max())) if n_tasks else (-1, -1)
+    if least < -1 or most >= n_labels:
+        raise AnswerError(
+            f"gold: holds the position {least if least < -1 else most}, and there are "
+            f"{n_labels} labels; positions run from 0 to {n_labels - 1}, and -1 says unknown"
+        )
 
 
 def _positions(names: Sequence[str]) -> dict[str, int]:
@@ -127,6 +249,17 @@ def _unique(what: str, names: Sequence[str]) -> tuple[str, ...]:
             raise AnswerError(f"answers: {name!r} is twice in {what}; name each once")
         seen.add(name)
     return tuple(names)
+
+
+def _check_texts(rows: Iterable[tuple[str, str, str]]) -> None:
+    for task, worker, label in rows:
+        # A NaN of an empty CSV cell arrives as a float, and sorting would fail on it without naming it
+        for what, value in (("item", task), ("worker", worker), ("label", label)):
+            if not isinstance(value, str) or not value:
+                raise AnswerError(
+                    f"item {task!r}: worker {worker!r} gave the label {label!r}, where the {what} is "
+                    f"{'empty' if value == '' else 'no text'}; leave this answer out"
+                )
 
 
 def _check_positions(what: str, positions: NDArray[np.int32], size: int) -> None:

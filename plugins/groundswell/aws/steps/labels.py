@@ -52,8 +52,8 @@ def consolidate(run: LabelingRun) -> dict[str, Any]:
 def _label_rows(
     run: LabelingRun, state: RunState, items: Mapping[str, Mapping[str, str]]
 ) -> list[dict[str, Any]]:
+    from groundswell.consolidation.classification.majority import majority
     from groundswell.consolidation.data import Answers
-    from groundswell.consolidation.majority import majority
 
     names = list(items)
     counted = [row for item in names for row in state.counted(item)]

@@ -7,8 +7,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from groundswell.consolidation.classification.majority import majority
 from groundswell.consolidation.data import Answers, Consensus
-from groundswell.consolidation.majority import majority
 
 CLASSES = ("a", "b", "c")
 
@@ -56,9 +56,20 @@ def test_skill_is_agreement_with_winners_that_had_company() -> None:
     ]
     answers = Answers.from_rows(rows, labels=CLASSES)
     skill = dict(zip(answers.worker_names, majority(answers).worker_skill.tolist(), strict=True))
-    assert skill["w0"] == skill["w1"] == 1.0
-    assert skill["w2"] == 0.5
+    # Beta(right + 1/2, wrong + 1/2): two of two right, one of two right, nothing known
+    assert skill["w0"] == skill["w1"] == pytest.approx(2.5 / 3)
+    assert skill["w2"] == pytest.approx(0.5)
     assert np.isnan(skill["w3"])
+
+
+def test_known_labels_win_and_judge_workers() -> None:
+    rows = [("t0", "w0", "a"), ("t1", "w0", "b"), ("t1", "w1", "a")]
+    answers = Answers.from_rows(rows, labels=CLASSES, tasks=["t0", "t1", "t2"])
+    result = majority(answers, gold=np.array([2, 1, 0], dtype=np.int32))
+    assert result.label.tolist() == [2, 1, 0]
+    assert result.confidence.tolist() == [1.0, 1.0, 1.0]
+    assert not result.tied.any()
+    assert result.worker_skill.tolist() == pytest.approx([0.5, 0.25])
 
 
 rows_of_answers = st.lists(

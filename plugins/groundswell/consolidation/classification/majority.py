@@ -9,10 +9,13 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from groundswell.consolidation.data import Answers, Consensus
+from groundswell.consolidation.classification.skill import skill_of
+from groundswell.consolidation.data import Answers, Consensus, Earlier, check_gold
 
 
-def majority(answers: Answers) -> Consensus:
+def majority(
+    answers: Answers, *, gold: NDArray[np.int32] | None = None, earlier: Earlier | None = None
+) -> Consensus:
     """Give each task the label with the most answers.
 
     A tie is reported (``tied``, label -1, confidence 0) and never decided by the order of rows or labels.
@@ -21,9 +24,14 @@ def majority(answers: Answers) -> Consensus:
     Ground Truth's manifests. It is a score, not a probability: three of three agreeing workers are not
     certain.
 
-    ``worker_skill`` is the share of a worker's answers that equal the winning label, over tasks with a
+    ``worker_skill`` comes from how many of a worker's answers equal the winning label, over tasks with a
     winner and at least two answers; NaN for a worker without one. It is flattered by the worker's own vote.
+
+    :param gold: a task whose label is known gets it, with confidence 1
+    :param earlier: of no use to a vote
+    :raises AnswerError: gold does not fit the answers
     """
+    check_gold(answers, gold)
     n_tasks = len(answers.task_names)
     n_answers = np.bincount(answers.task, minlength=n_tasks).astype(np.int32)
     label = np.full(n_tasks, -1, dtype=np.int32)
@@ -31,13 +39,24 @@ def majority(answers: Answers) -> Consensus:
     tied = np.zeros(n_tasks, dtype=np.bool_)
     if len(answers):
         _elect(answers, n_answers, label, confidence, tied)
+    comparable = n_answers > 1
+    if gold is not None:
+        known = gold >= 0
+        label = np.where(known, gold, label).astype(np.int32)
+        confidence[known] = 1.0
+        tied &= ~known
+        comparable |= known
+    skill = skill_of(*_agreement_with(answers, np.where(comparable, label, -1)))
     return Consensus(
         label=label,
         confidence=confidence,
         posterior=None,
-        worker_skill=_agreement_with(answers, label, n_answers),
+        worker_skill=skill.mean,
+        skill_low=skill.low,
+        skill_high=skill.high,
         n_answers=n_answers,
         tied=tied,
+        method="majority",
     )
 
 
@@ -68,13 +87,12 @@ def _elect(
 
 
 def _agreement_with(
-    answers: Answers, label: NDArray[np.int32], n_answers: NDArray[np.int32]
-) -> NDArray[np.float64]:
+    answers: Answers, label: NDArray[np.int32]
+) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """Return how many answers of each worker equal the task's label and how many do not (-1: not counted)."""
     n_workers = len(answers.worker_names)
     elected = label[answers.task]
-    counted = (elected >= 0) & (n_answers[answers.task] > 1)
+    counted = elected >= 0
     given = np.bincount(answers.worker[counted], minlength=n_workers)
     agreed = np.bincount(answers.worker[counted & (elected == answers.label)], minlength=n_workers)
-    skill = np.full(n_workers, np.nan, dtype=np.float64)
-    np.divide(agreed, given, out=skill, where=given > 0)
-    return skill
+    return agreed.astype(np.float64), (given - agreed).astype(np.float64)
