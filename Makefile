@@ -17,13 +17,18 @@ help: ## List the commands
 	@echo 'Usage: make COMMAND [NAME=value]'
 	@echo
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  \1|\2/p' $(firstword $(MAKEFILE_LIST)) \
-		| while IFS='|' read -r name text; do printf '%-15s %s\n' "$$name" "$$text"; done
+		| while IFS='|' read -r name text; do printf '%-20s %s\n' "$$name" "$$text"; done
 	@echo
 	@echo 'Names: AIRFLOW_PORT (8080), CLOUD_PORT (4566), CROWD (file of simulated workers), PYTHON'
 
 .PHONY: setup
 setup: ## Create the environments from the locks (every other command does it by itself)
 	@sh tools/setup.sh
+
+# Other implementations of consolidation: oracles of the tests, rivals of the benchmark
+.PHONY: setup-peers
+setup-peers: setup
+	@sh tools/setup.sh --only .venv-peers
 
 # --- run it ---------------------------------------------------------------------------------------
 
@@ -58,7 +63,7 @@ OVERLAPPING := -n 3 --dist loadfile --no-loadscope-reorder
 NONE_IS_FINE := || [ $$? -eq 5 ]
 
 .PHONY: test
-test: setup ## Run all tests, the fast ones first (options: T='-k name')
+test: setup setup-peers ## Run all tests, the fast ones first (options: T='-k name')
 	$(PYTEST) $(PARALLEL) -m 'not contract and not dag and not airflow and not browser' $(T) $(NONE_IS_FINE)
 	$(PYTEST) $(OVERLAPPING) -m '(contract or dag or airflow) and not browser' $(T) $(NONE_IS_FINE)
 	$(PYTEST) $(PARALLEL) -m 'browser' $(T) $(NONE_IS_FINE)
@@ -80,6 +85,10 @@ chaos: setup ## Inject faults, kill parts of a running Airflow, count the harm (
 .PHONY: bench
 bench: setup ## Count requester API calls per labelled item, ours against a polling script (options: B=...)
 	$(PY) -m benchmarks $(B)
+
+.PHONY: bench-consolidation
+bench-consolidation: setup-peers ## Compare consolidation with crowd-kit, ensemble-boxes, Ground Truth's algorithm (options: B='--only speed')
+	@PYTHONPATH=plugins $(PY) -m benchmarks.consolidation $(B)
 
 # --- maintain it ----------------------------------------------------------------------------------
 

@@ -48,12 +48,16 @@ class SetupError(Exception):
 
 @dataclass(frozen=True)
 class Environment:
-    """One virtual environment: the folder, what fills it, and an import that proves it works."""
+    """One virtual environment: the folder, what fills it, and an import that proves it works.
+
+    One that is made on demand is left alone unless it is named.
+    """
 
     folder: str
     locks: tuple[str, ...]
     proof: str
     purpose: str
+    on_demand: bool = False
 
     def digest(self, root: Path = ROOT) -> str:
         """Hash of the locks and the recipe: the environment is current as long as this is the same."""
@@ -77,6 +81,14 @@ ENVIRONMENTS = (
         "import sklearn, sagemaker_training.entry_point, sagemaker_training.mpi",
         "SageMaker training jobs",
     ),
+    Environment(
+        ".venv-peers",
+        ("requirements-peers.txt",),
+        # Not imported: that takes seconds and the tests do it anyway
+        "import importlib.metadata as m; m.version('crowd-kit'); m.version('ensemble-boxes'); import sklearn",
+        "other implementations of consolidation, to compare with",
+        on_demand=True,
+    ),
 )
 
 
@@ -91,7 +103,9 @@ def main(argv: Sequence[str] | None = None) -> int:
     names = [environment.folder for environment in ENVIRONMENTS]
     parser.add_argument("--only", action="append", choices=names, help="leave the others alone")
     options = parser.parse_args(argv)
-    wanted = [each for each in ENVIRONMENTS if each.folder in (options.only or names)]
+    wanted = [
+        each for each in ENVIRONMENTS if (each.folder in options.only if options.only else not each.on_demand)
+    ]
     same = options.rebuild_for_other_python
     try:
         if stale_environments(wanted, ROOT, same_python=same):

@@ -20,6 +20,7 @@ LOCKS: dict[str, list[str]] = {
     "-dev": ["-c", "requirements.txt"],
     "-emulator": [],
     "-training": [],
+    "-peers": ["--override", "requirements-peers-unused.in"],
 }
 
 

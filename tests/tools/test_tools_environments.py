@@ -69,6 +69,22 @@ def test_another_python_makes_it_stale_only_when_asked_for(root: Path, finished:
     assert not environments.is_current(finished, root, same_python=True)
 
 
+def test_an_environment_on_demand_is_made_only_when_it_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
+    looked_at: list[str] = []
+
+    def stale(chosen: list[Environment], *_: object, **__: object) -> list[Environment]:
+        looked_at.extend(each.folder for each in chosen)
+        return []
+
+    monkeypatch.setattr(environments, "stale_environments", stale)
+    environments.main([])
+    assert ".venv" in looked_at
+    assert ".venv-peers" not in looked_at
+    looked_at.clear()
+    environments.main(["--only", ".venv-peers"])
+    assert looked_at == [".venv-peers"]
+
+
 def test_a_second_set_up_waits_for_the_first(root: Path, capfd: pytest.CaptureFixture[str]) -> None:
     order: list[str] = []
     inside = threading.Event()
