@@ -10,11 +10,12 @@ from __future__ import annotations
 import hashlib
 import tempfile
 from pathlib import Path
+from typing import Any
 
 import yaml
 
 from groundswell.batches.model import Batch
-from groundswell.batches.sections import Connections, Redundancy
+from groundswell.batches.sections import Connections
 from groundswell.errors import BatchError
 from groundswell.ledger import Ledger
 from groundswell.ledger.ledger import decode, encode
@@ -55,17 +56,21 @@ def connection_of(ledger: Ledger) -> str | None:
 
 def with_live_options(batch: Batch, live: Batch) -> Batch:
     """
-    Return the batch with what may be changed while a run is under way: spend, polling, redundancy.most.
+    Return the batch with what may be changed while a run is under way.
 
-    These stop or stretch a run; none of them changes what workers see or what was approved per answer.
+    That is spend, polling, connections, consolidation and redundancy.most. These stop or stretch a run, or
+    read its answers in another way; none of them changes what workers see or what was approved per answer.
     """
-    update = {"spend": live.spend, "polling": live.polling, "connections": live.connections}
-    most = {**batch.redundancy.model_dump(), "most": live.redundancy.most}
+    update: dict[str, Any] = {
+        name: getattr(live, name) for name in ("spend", "polling", "connections", "consolidation")
+    }
+    redundancy = batch.redundancy
     try:
-        redundancy = Redundancy.model_validate(most)
+        most = {**redundancy.model_dump(), "most": live.redundancy.most}
+        update["redundancy"] = type(redundancy).model_validate(most)
     except ValueError:
-        redundancy = batch.redundancy  # it does not fit the seats that the HITs were made with
-    copy = batch.model_copy(update={**update, "redundancy": redundancy})
+        pass  # it does not fit the rule, or the seats that the HITs were made with
+    copy = batch.model_copy(update=update)
     copy._file = batch.file
     return copy
 

@@ -8,8 +8,10 @@ from typing import Annotated, Self
 
 from pydantic import AfterValidator, Field, PrivateAttr, ValidationError, model_validator
 
+from groundswell.batches.consolidating import Consolidation
 from groundswell.batches.options import Line, Listed, Name, StateUri, matching, unique
 from groundswell.batches.problems import describe_problems
+from groundswell.batches.redundancy import Redundancy
 from groundswell.batches.reviewing import Review
 from groundswell.batches.sections import (
     Connections,
@@ -18,7 +20,6 @@ from groundswell.batches.sections import (
     Evaluation,
     Output,
     Polling,
-    Redundancy,
     Section,
     Spend,
     Task,
@@ -49,6 +50,7 @@ class Batch(Section):
     dataset: Dataset
     task: Task
     redundancy: Redundancy
+    consolidation: Consolidation = Consolidation()
     spend: Spend
     polling: Polling
     shard_items: Annotated[int, Field(ge=1, le=100_000)] = 500
@@ -133,6 +135,7 @@ class Batch(Section):
             ("dataset.path", self.dataset.local_path, False),
             ("task.template", task.template, False),
             ("task.image_folder", task.image_folder, True),
+            ("consolidation.gold", self.consolidation.local_gold, False),
             ("training.source", training.source if training else None, True),
             ("training.entry_point", training.source / training.entry_point if training else None, False),
         ]

@@ -24,22 +24,48 @@ def describe_problems(path: Path, model: type[BaseModel], error: ValidationError
 
 
 def _describe(model: type[BaseModel], details: ErrorDetails) -> tuple[str, str]:
-    location = [part for part in details["loc"] if _is_option(part)]
+    location, section = _place(model, details["loc"])
     option = ".".join(str(part) for part in location)
     kind = details["type"]
     if kind == "value_error":
         return _own_words(option, str(details["ctx"]["error"]), is_section=isinstance(details["input"], dict))
     if kind == "extra_forbidden":
-        return option, _unknown(str(location[-1]), _options_of(model, location[:-1]))
+        return option, _unknown(str(location[-1]), list(section.model_fields))
     if kind == "missing":
         return option, "is missing; add it"
+    if kind == "union_tag_invalid":
+        name = details["ctx"]["discriminator"].strip("'")
+        return f"{option}.{name}", _one_of_tags(details, name)
     words = _WORDS.get(kind)
     return option, words(details) if words else f"{details['msg']}, not {_show(details['input'])}"
 
 
-def _is_option(part: int | str) -> bool:
-    """Pydantic puts the names of union members into locations; no option is called like a Python type."""
-    return part not in {"str", "int", "float", "bool", "[key]"}
+def _place(model: type[BaseModel], location: Iterable[int | str]) -> tuple[list[int | str], type[BaseModel]]:
+    """Return where a problem is, without what Pydantic adds to it, and the section in which that is.
+
+    Pydantic puts names of union members into locations: those of Python types, which no option is called
+    like, and the tag of a section that may be one of several, which an option may well be called like.
+    """
+    place: list[int | str] = []
+    section: type[BaseModel] = model
+    choices: dict[object, type[BaseModel]] = {}
+    for part in location:
+        if choices:
+            section, choices = choices.get(part, section), {}
+        elif part not in {"str", "int", "float", "bool", "[key]"}:
+            place.append(part)
+            field = section.model_fields.get(str(part))
+            members = list(_sections(field.annotation)) if field else []
+            if field and field.discriminator:
+                choices = _by_tag(members, str(field.discriminator))
+            elif members:
+                section = members[0]
+    return place, section
+
+
+def _by_tag(members: Iterable[type[BaseModel]], name: str) -> dict[object, type[BaseModel]]:
+    """Return the sections by the value of the option that tells them apart."""
+    return {tag: each for each in members for tag in get_args(each.model_fields[name].annotation)}
 
 
 def _own_words(option: str, message: str, *, is_section: bool) -> tuple[str, str]:
@@ -55,16 +81,6 @@ def _unknown(name: str, known: list[str]) -> str:
     if close:
         return f"unknown option; did you mean {close[0]}?"
     return f"unknown option; remove it, the options here are {', '.join(known)}"
-
-
-def _options_of(model: type[BaseModel], location: list[int | str]) -> list[str]:
-    for part in location:
-        field = model.model_fields.get(str(part))
-        section = next(_sections(field.annotation), None) if field else None
-        if section is None:
-            break
-        model = section
-    return list(model.model_fields)
 
 
 def _sections(annotation: Any) -> Iterator[type[BaseModel]]:
@@ -96,6 +112,13 @@ def _one_of(details: ErrorDetails) -> str:
     return f"{_show(details['input'])} is not known; write {details['ctx']['expected']}"
 
 
+def _one_of_tags(details: ErrorDetails, name: str) -> str:
+    given = details["input"]
+    given = given.get(name) if isinstance(given, dict) else given
+    *tags, last = details["ctx"]["expected_tags"].split(", ")
+    return f"{_show(given)} is not known; write {', '.join(tags)} or {last}"
+
+
 def _limit(words: str, bound: str) -> Callable[[ErrorDetails], str]:
     return lambda details: (
         f"{_show(details['input'])} is {words} {details['ctx'][bound]}; "
@@ -114,6 +137,8 @@ _WORDS: dict[str, Callable[[ErrorDetails], str]] = {
     "literal_error": _one_of,
     "greater_than_equal": _limit("below", "ge"),
     "less_than_equal": _limit("above", "le"),
+    "less_than": lambda details: f"{_show(details['input'])} is not below {details['ctx']['lt']}; lower it",
+    "bool_type": _not("true or false; write one of them"),
     "int_type": _not("a whole number; write one without quotes"),
     "int_from_float": _not("a whole number; write one without quotes"),
     "float_type": _not("a number; write one without quotes"),

@@ -27,7 +27,6 @@ from groundswell.batches.options import (
     matching,
     unique,
 )
-from groundswell.batches.pricing import LARGE_HIT
 from groundswell.batches.units import to_cents
 
 _ASSIGNMENT_TIME = between(timedelta(seconds=30), timedelta(days=365), "between 30s and 365d")
@@ -136,32 +135,6 @@ class Task(Section):
             raise ValueError('reward: must be at least one cent; write "0.01" or more')
         if self.image_folder is not None and self.image is None:
             raise ValueError("image_folder: has no use without image; name the dataset's column in image")
-        return self
-
-
-class Redundancy(Section):
-    """How many workers are asked, and when an answer counts as settled."""
-
-    rule: Literal["agree"] = "agree"
-    agree: Annotated[int, Field(ge=1, le=1000)]
-    first: Annotated[int, Field(ge=1, le=1000)]
-    most: Annotated[int, Field(ge=1, le=1000)]
-
-    @model_validator(mode="after")
-    def _check(self) -> Self:
-        if self.first > self.most:
-            raise ValueError(f"first: {self.first} is above most ({self.most}); lower first or raise most")
-        if self.agree > self.most:
-            raise ValueError(
-                f"agree: {self.agree} workers cannot agree when at most {self.most} are asked (most); "
-                "lower agree or raise most"
-            )
-        if self.first < LARGE_HIT <= self.most:
-            raise ValueError(
-                f"most: {self.most} is above {LARGE_HIT - 1}: a HIT created with fewer than {LARGE_HIT} "
-                f"assignments can never reach {LARGE_HIT}; set most to {LARGE_HIT - 1} or less, "
-                f"or first to {LARGE_HIT} or more"
-            )
         return self
 
 

@@ -10,10 +10,13 @@ import yaml
 
 from groundswell.batches.model import Batch, batch_files, load_batches
 from groundswell.batches.options import folder_of
+from groundswell.consolidation.stopping import Agree, Confidence, Fixed, Lead, rule_from
 from groundswell.errors import BatchError
 
 IRIS = Path(__file__).parents[3] / "include" / "batches" / "iris.yaml"
 _IRIS = yaml.safe_load(IRIS.read_text())
+
+RULES = "write 'agree', 'lead', 'confidence' or 'fixed'"
 
 Edit = Callable[[dict[str, Any]], None]
 
@@ -94,6 +97,44 @@ def test_ten_from_the_start_may_have_more(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
+    ("written", "rule"),
+    [
+        ({"agree": 2, "first": 2, "most": 5}, Agree(agree=2, first=2, most=5)),
+        (
+            {"rule": "agree", "agree": 2, "first": 3, "most": 5, "experts": True},
+            Agree(agree=2, first=3, most=5, experts=True),
+        ),
+        ({"rule": "lead", "lead": 3, "first": 2, "most": 7}, Lead(lead=3, first=2, most=7)),
+        ({"rule": "confidence", "most": 6}, Confidence(most=6)),
+        (
+            {"rule": "confidence", "confidence": 0.9, "first": 1, "most": 6},
+            Confidence(confidence=0.9, first=1, most=6),
+        ),
+        ({"rule": "fixed", "first": 3}, Fixed(first=3, most=3)),
+        ({"rule": "fixed", "first": 3, "most": 4}, Fixed(first=3, most=4)),
+    ],
+)
+def test_each_rule_of_a_batch_file_is_a_rule(tmp_path: Path, written: dict[str, Any], rule: Any) -> None:
+    redundancy = load(tmp_path, edited(redundancy=written)).redundancy
+    assert rule_from(redundancy.config) == rule
+    assert (redundancy.first, redundancy.most, redundancy.experts) == (rule.first, rule.most, rule.experts)
+
+
+def test_a_batch_needs_no_word_on_consolidation(tmp_path: Path) -> None:
+    plain = load(tmp_path, edited()).consolidation
+    assert (plain.method, plain.gold, plain.earlier_skill) == ("default", None, True)
+    written = {"method": "majority", "gold": "gold.csv", "earlier_skill": False}
+    batch = load(tmp_path, edited(consolidation=written))
+    assert (batch.consolidation.method, batch.consolidation.earlier_skill) == ("majority", False)
+    assert batch.consolidation.gold == str(tmp_path / "gold.csv")
+    with pytest.raises(BatchError, match=r"consolidation\.gold: there is no file .*gold\.csv; create it"):
+        batch.check_files()
+    far = load(tmp_path, edited(consolidation={"gold": "s3://bucket/gold.csv"}))
+    assert far.consolidation.gold == "s3://bucket/gold.csv"
+    assert far.consolidation.local_gold is None
+
+
+@pytest.mark.parametrize(
     ("changes", "message"),
     [
         (
@@ -108,6 +149,64 @@ def test_ten_from_the_start_may_have_more(tmp_path: Path) -> None:
             "lower agree or raise most",
         ),
         ({"redundancy__mots": 5}, "redundancy.mots: unknown option; did you mean most?"),
+        ({"redundancy__rule": "luck"}, f"redundancy.rule: 'luck' is not known; {RULES}"),
+        ({"redundancy__rule": ["agree"]}, f"redundancy.rule: ['agree'] is not known; {RULES}"),
+        ({"redundancy__rule": None}, f"redundancy.rule: None is not known; {RULES}"),
+        ({"redundancy": "agree"}, "redundancy: 'agree' is not a mapping; write `name: value` lines"),
+        ({"redundancy": [2, 2, 5]}, "redundancy: [2, 2, 5] is not a mapping"),
+        ({"redundancy": {"agree": 2, "first": 2}}, "redundancy.most: is missing; add it"),
+        ({"redundancy__agree": True}, "redundancy.agree: True is not a whole number"),
+        ({"redundancy__experts": "yes"}, "redundancy.experts: 'yes' is not true or false; write one of them"),
+        ({"redundancy__expert": True}, "redundancy.expert: unknown option; did you mean experts?"),
+        (
+            {"redundancy": {"rule": "lead", "lead": 6, "first": 2, "most": 5}},
+            "redundancy.lead: no label can be 6 answers ahead when at most 5 are asked (most); "
+            "lower lead or raise most",
+        ),
+        ({"redundancy": {"rule": "lead", "first": 2, "most": 5}}, "redundancy.lead: is missing; add it"),
+        (
+            {"redundancy": {"rule": "lead", "lead": 2, "agree": 2, "first": 2, "most": 5}},
+            "redundancy.agree: unknown option; remove it, the options here are experts, rule, lead, first, most",
+        ),
+        (
+            {"redundancy": {"rule": "confidence", "most": 5, "confidence": 1}},
+            "redundancy.confidence: 1 is not below 1.0; lower it",
+        ),
+        (
+            {"redundancy": {"rule": "confidence", "most": 5, "confidence": 0.3}},
+            "redundancy.confidence: 0.3 is below 0.5; set it to 0.5 or more",
+        ),
+        (
+            {"redundancy": {"rule": "confidence", "most": 5, "confidence": "0.9"}},
+            "redundancy.confidence: '0.9' is not a number; write one without quotes",
+        ),
+        ({"redundancy": {"rule": "confidence"}}, "redundancy.most: is missing; add it"),
+        (
+            {"redundancy": {"rule": "confidence", "first": 2, "most": 12}},
+            "redundancy.most: 12 is above 9: a HIT created with fewer than 10 assignments can never reach",
+        ),
+        ({"redundancy": {"rule": "fixed"}}, "redundancy.first: is missing; add it"),
+        ({"redundancy": {"rule": "fixed", "first": "3"}}, "redundancy.first: '3' is not a whole number"),
+        ({"redundancy": {"rule": "fixed", "first": 2000}}, "redundancy.first: 2000 is above 1000"),
+        (
+            {"redundancy": {"rule": "fixed", "first": 3, "most": 2}},
+            "redundancy.first: 3 is above most (2); lower first or raise most",
+        ),
+        (
+            {"consolidation": {"method": "best"}},
+            "consolidation.method: 'best' is not known; write 'default', 'majority', 'weighted_majority', "
+            "'one_coin', 'dawid_skene' or 'subtypes'",
+        ),
+        (
+            {"consolidation": {"methd": "default"}},
+            "consolidation.methd: unknown option; did you mean method?",
+        ),
+        ({"consolidation": {"gold": "gs://b/x"}}, "consolidation.gold: 'gs://b/x' must be a path on disk"),
+        ({"consolidation": {"gold": 7}}, "consolidation.gold: 7 is not a path"),
+        (
+            {"consolidation": {"earlier_skill": "no"}},
+            "consolidation.earlier_skill: 'no' is not true or false",
+        ),
         ({"shards": 5}, "shards: unknown option; did you mean shard_items?"),
         ({"training__hyper_parameters": {}}, "unknown option; did you mean hyperparameters?"),
         (
