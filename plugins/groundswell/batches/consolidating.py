@@ -14,7 +14,7 @@ class Consolidation(Section):
 
     Attributes:
         method: how answers are weighed.
-        gold: a CSV file with the columns ``item`` and ``label``: items whose label is known, absolute or in S3.
+        gold: a CSV file of items whose label is known (columns ``item``, ``label``): a path, or an S3 URI.
         earlier_skill: whether what earlier runs of the batch say about the workers counts.
     """
 

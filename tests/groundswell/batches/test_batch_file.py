@@ -166,7 +166,8 @@ def test_a_batch_needs_no_word_on_consolidation(tmp_path: Path) -> None:
         ({"redundancy": {"rule": "lead", "first": 2, "most": 5}}, "redundancy.lead: is missing; add it"),
         (
             {"redundancy": {"rule": "lead", "lead": 2, "agree": 2, "first": 2, "most": 5}},
-            "redundancy.agree: unknown option; remove it, the options here are experts, rule, lead, first, most",
+            "redundancy.agree: unknown option; remove it, the options here are experts, rule, lead, first, "
+            "most",
         ),
         (
             {"redundancy": {"rule": "confidence", "most": 5, "confidence": 1}},
