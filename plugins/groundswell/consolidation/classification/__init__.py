@@ -11,6 +11,7 @@ from typing import Protocol
 import numpy as np
 from numpy.typing import NDArray
 
+from groundswell.consolidation.classification.dawid_skene import dawid_skene
 from groundswell.consolidation.classification.majority import majority
 from groundswell.consolidation.data import Answers, Consensus, Earlier
 
@@ -30,5 +31,5 @@ class Method(Protocol):
         """
 
 
-METHODS: dict[str, Method] = {"majority": majority}
+METHODS: dict[str, Method] = {"majority": majority, "dawid_skene": dawid_skene}
 """The methods by the name that batch files use."""

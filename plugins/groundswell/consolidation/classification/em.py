@@ -1,0 +1,194 @@
+"""Expectation-maximisation over a layout, and from its end to a consensus."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from groundswell.consolidation.classification.layout import Layout, prior_of
+from groundswell.consolidation.classification.skill import skill_of
+from groundswell.consolidation.classification.streaming import Expected, Precision
+from groundswell.consolidation.data import Answers, Consensus, Earlier
+
+EQUAL = 1e-9
+"""Two labels are tied when their posteriors differ by less than this share of the larger."""
+
+_DOUBLE_UP_TO = 2**18
+"""With more answers than this, single precision is used."""
+
+
+def precision_for(layout: Layout) -> Precision:
+    """Return the precision for so many answers."""
+    return "exact" if len(layout) <= _DOUBLE_UP_TO else "single"
+
+
+class Weights(NamedTuple):
+    """What an M-step hands to the E-step: workers * labels x classes, and one number per class."""
+
+    log_weights: NDArray[np.float64]
+    log_prior: NDArray[np.float64]
+
+
+@dataclass(frozen=True, eq=False)
+class Fitted:
+    """A model of workers that scores any of their answers, without fitting again.
+
+    :param log_weights: workers * labels x latent classes: log-probability of an answer, given the class
+    :param log_prior: log-probability of each latent class
+    :param expected: the expected counts that they come from
+    :param subtypes: latent classes per label
+    :param rounds: E-steps done
+    """
+
+    log_weights: NDArray[np.float64]
+    log_prior: NDArray[np.float64]
+    expected: Expected
+    subtypes: int = 1
+    rounds: int = 0
+
+    def posterior(self, answers: Answers, *, gold: NDArray[np.int32] | None = None) -> NDArray[np.float64]:
+        """Return the posterior of other tasks, tasks x labels.
+
+        :param answers: of the same workers and labels, at the same positions
+        """
+        layout = Layout.of(answers)
+        n_labels = len(answers.label_names)
+        result = np.tile(_merged(prior_of(self.log_prior)[np.newaxis], n_labels), (layout.n_tasks, 1))
+        known = layout.known(gold)
+        for tasks, q in layout.posteriors(*self.weights, known=known, subtypes=self.subtypes):
+            result[tasks] = _merged(q, n_labels)
+        return result
+
+    @property
+    def weights(self) -> Weights:
+        """The parameters of the E-step."""
+        return Weights(self.log_weights, self.log_prior)
+
+
+def fit(
+    layout: Layout,
+    start: Expected,
+    maximise: Callable[[Expected], Weights],
+    *,
+    rounds: int,
+    tolerance: float,
+    known: NDArray[np.int32] | None = None,
+    subtypes: int = 1,
+    precision: Precision = "exact",
+) -> Fitted:
+    """Alternate M-steps and E-steps until the counts stand still.
+
+    The last E-step is left to whoever uses the result: with ``rounds=1`` the start is maximised once, and
+    the posterior under it is that of one round.
+
+    :param start: the counts of the start
+    :param rounds: E-steps at most, the last one included
+    :param tolerance: stop when fewer than this share of the answers changed their class (in expectation)
+    """
+    expected = start
+    weights = maximise(expected)
+    done = 1
+    while done < rounds:
+        before = expected
+        expected = layout.expect(*weights, known=known, subtypes=subtypes, precision=precision)
+        weights = maximise(expected)
+        done += 1
+        # Counts are on a grid, so this sum does not depend on the order of workers or classes
+        if np.abs(expected.counts - before.counts).sum() <= 2 * tolerance * max(len(layout), 1):
+            break
+    return Fitted(*weights, expected, subtypes, done)
+
+
+def consensus(
+    answers: Answers,
+    layout: Layout,
+    fitted: Fitted,
+    *,
+    method: str,
+    known: NDArray[np.int32] | None,
+    earlier: Earlier | None,
+    precision: Precision = "exact",
+) -> Consensus:
+    """Do the last E-step and elect each task's label."""
+    n_tasks, n_labels = layout.n_tasks, layout.n_labels
+    label = np.full(n_tasks, -1, dtype=np.int32)
+    confidence = np.zeros(n_tasks, dtype=np.float64)
+    tied = np.zeros(n_tasks, dtype=np.bool_)
+    posterior = np.empty((n_tasks, n_labels), dtype=np.float32 if precision == "single" else np.float64)
+    posterior[layout.n_answers == 0] = _merged(prior_of(fitted.log_prior)[np.newaxis], n_labels)
+    for tasks, latent in layout.posteriors(
+        *fitted.weights, known=known, subtypes=fitted.subtypes, precision=precision
+    ):
+        q = _merged(latent, n_labels)
+        posterior[tasks] = q
+        label[tasks], confidence[tasks], tied[tasks] = elect(q)
+    skill = skill_of(*right_and_wrong(fitted.expected, layout, earlier))
+    return Consensus(
+        label=label,
+        confidence=confidence,
+        posterior=posterior,
+        worker_skill=skill.mean,
+        skill_low=skill.low,
+        skill_high=skill.high,
+        n_answers=layout.n_answers,
+        tied=tied,
+        method=method,
+    )
+
+
+def elect(
+    q: NDArray[np.float64],
+) -> tuple[NDArray[np.int32], NDArray[np.float64], NDArray[np.bool_]]:
+    """Return each task's likeliest label (-1 if two are equal), its posterior, and whether two are equal."""
+    best = q[:, 0].copy()
+    second = np.zeros(len(q))
+    label = np.zeros(len(q), dtype=np.int32)
+    for k in range(1, q.shape[1]):
+        column = q[:, k]
+        above = column > best
+        np.maximum(second, np.minimum(best, column), out=second)
+        np.copyto(best, column, where=above)
+        label[above] = k
+    tied = best - second <= EQUAL * best
+    label[tied] = -1
+    return label, best, tied
+
+
+def right_and_wrong(
+    expected: Expected, layout: Layout, earlier: Earlier | None
+) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """Return each worker's expected number of right answers, and of wrong ones, earlier ones included."""
+    n_workers, n_labels = layout.n_workers, layout.n_labels
+    counts = expected.counts.reshape(n_workers, n_labels, n_labels, -1)
+    each = np.arange(n_labels)
+    right = counts[:, each, each].sum(axis=(1, 2))
+    wrong = np.maximum(layout.given.reshape(n_workers, n_labels).sum(axis=1) - right, 0.0)
+    if earlier is not None:
+        right, wrong = right + earlier.right, wrong + earlier.wrong
+    return right, wrong
+
+
+def pseudo_counts(earlier: Earlier | None, n_labels: int) -> NDArray[np.float64] | float:
+    """Return earlier answers as counts to add, workers x label given x true label."""
+    if earlier is None:
+        return 0.0
+    if earlier.confusion is not None:
+        return np.swapaxes(earlier.confusion, 1, 2)
+    # Without a confusion matrix: equally often each class, and equally often each wrong label
+    same = np.eye(n_labels)
+    right = earlier.right[:, np.newaxis, np.newaxis] * same / n_labels
+    wrong = earlier.wrong[:, np.newaxis, np.newaxis] * (1 - same) / max(n_labels * (n_labels - 1), 1)
+    result: NDArray[np.float64] = right + wrong
+    return result
+
+
+def _merged(latent: NDArray[np.float64], n_labels: int) -> NDArray[np.float64]:
+    """Add up the subtypes of each label."""
+    if latent.shape[1] == n_labels:
+        return latent
+    result: NDArray[np.float64] = latent.reshape(len(latent), n_labels, -1).sum(axis=2)
+    return result

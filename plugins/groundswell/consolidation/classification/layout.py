@@ -1,0 +1,268 @@
+"""Answers laid out so that a round of expectation-maximisation is a few passes over arrays.
+
+Every model here scores a task by adding up one row of numbers per answer, the row of the answer's worker and
+label, and learns by adding the task's posterior to that row. Those two random accesses per answer are what a
+round costs, so the layout is made for them:
+
+* answers are sorted by task once; one ``int32`` code per answer says worker and label;
+* tasks are ordered by how many answers they have, and cut into blocks of tasks with equally many. The rows of
+  a block's first answers, second answers and so on are gathered and added as whole arrays. The few tasks of
+  an uncommon number of answers go through a sparse product;
+* the posterior of a block is used at once and not kept, so that besides the codes the memory needed is that
+  of the workers' tables.
+
+**The order of answers never shows.** Sums of floating-point numbers depend on their order in the last bits,
+and expectation-maximisation can blow up a last bit where two labels stand equal: another order of rows or of
+classes would give another label. So every number that is added up is first rounded to a grid coarse enough
+for the sum to be exact (:class:`Grid`): the result is the same whatever the order of rows, tasks, workers and
+classes and the number of threads, and equal support stays exactly equal.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from functools import cached_property
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.sparse import _sparsetools
+
+from groundswell.consolidation.classification.streaming import (
+    BLOCK,
+    Block,
+    Expected,
+    Grid,
+    Precision,
+    Stream,
+    Table,
+)
+from groundswell.consolidation.data import Answers
+
+_MOST_CODES = 2**31 - 1
+
+
+@dataclass(frozen=True, eq=False)
+class Layout:
+    """Answers sorted by task, in blocks of tasks with equally many answers.
+
+    :param n_answers: answers per task, in the answers' order of tasks
+    :param order: the tasks that have answers, in the layout's order
+    :param codes: ``worker * n_labels + label`` of each answer, in the layout's order of tasks
+    """
+
+    n_tasks: int
+    n_workers: int
+    n_labels: int
+    n_answers: NDArray[np.int32]
+    order: NDArray[np.int32]
+    codes: NDArray[np.int32]
+    blocks: tuple[Block, ...] = field(repr=False)
+
+    @classmethod
+    def of(cls, answers: Answers) -> Layout:
+        """Lay out answers, in time and memory in proportion to their number.
+
+        :raises ValueError: workers times labels is beyond 2^31; such answers need sparse candidates
+        """
+        n_tasks, n_labels = len(answers.task_names), len(answers.label_names)
+        if len(answers.worker_names) * n_labels > _MOST_CODES:
+            raise ValueError(
+                f"{len(answers.worker_names)} workers x {n_labels} labels need sparse candidates"
+            )
+        n_answers = np.bincount(answers.task, minlength=n_tasks).astype(np.int32)
+        order = _order(n_answers)
+        return cls(
+            n_tasks=n_tasks,
+            n_workers=len(answers.worker_names),
+            n_labels=n_labels,
+            n_answers=n_answers,
+            order=order,
+            codes=_codes(answers, order),
+            blocks=tuple(_blocks(n_answers[order])),
+        )
+
+    def __len__(self) -> int:
+        return len(self.codes)
+
+    @cached_property
+    def given(self) -> NDArray[np.float64]:
+        """How many answers each worker gave of each label, as one row of workers * labels."""
+        return np.bincount(self.codes, minlength=self.n_workers * self.n_labels).astype(np.float64)
+
+    def known(self, gold: NDArray[np.int32] | None) -> NDArray[np.int32] | None:
+        """Return gold in the layout's order, or ``None`` where nothing is known."""
+        if gold is None or not (gold >= 0).any():
+            return None
+        return gold[self.order]
+
+    def begin(
+        self,
+        shares: Callable[[NDArray[np.float64]], NDArray[np.float64]],
+        width: int,
+        *,
+        known: NDArray[np.int32] | None = None,
+        precision: Precision = "exact",
+    ) -> Expected:
+        """Return the counts of a start from the votes.
+
+        :param shares: from votes (tasks x labels) to a posterior (tasks x ``width`` latent classes)
+        :param known: gold in the layout's order
+        """
+        stream = self._stream(width, precision=precision)
+        for block in self.blocks:
+            votes = stream.votes(block)
+            if known is not None:
+                here = known[block.start : block.stop]
+                votes[here >= 0] = 0
+                votes[here >= 0, here[here >= 0]] = 1
+            stream.learn(block, stream.rounded(shares(votes)))
+        return stream.expected(self.given)
+
+    def expect(
+        self,
+        log_weights: NDArray[np.float64],
+        log_prior: NDArray[np.float64],
+        *,
+        known: NDArray[np.int32] | None = None,
+        subtypes: int = 1,
+        precision: Precision = "exact",
+    ) -> Expected:
+        """Do one E-step, and add the posteriors up for the next M-step, without keeping them.
+
+        :param log_weights: workers * labels x latent classes: log-probability of the answer, given the class
+        :param log_prior: log-probability of each latent class
+        :param known: gold in the layout's order
+        :param subtypes: latent classes per label
+        :param precision: ``single`` takes less time with many answers
+        """
+        stream = self._stream(len(log_prior), precision=precision)
+        table = Table.of(log_weights, log_prior, stream.grid)
+        for block in self.blocks:
+            stream.learn(block, stream.posterior(block, table, known, subtypes))
+        return stream.expected(self.given)
+
+    def posteriors(
+        self,
+        log_weights: NDArray[np.float64],
+        log_prior: NDArray[np.float64],
+        *,
+        known: NDArray[np.int32] | None = None,
+        subtypes: int = 1,
+        precision: Precision = "exact",
+    ) -> Iterator[tuple[NDArray[np.int32], NDArray[np.float64]]]:
+        """Yield the tasks of each block and their posterior (tasks x latent classes); see :meth:`expect`."""
+        stream = self._stream(len(log_prior), precision=precision)
+        table = Table.of(log_weights, log_prior, stream.grid)
+        for block in self.blocks:
+            q = stream.posterior(block, table, known, subtypes)
+            yield self.order[block.start : block.stop], stream.full(q)
+
+    def posterior(
+        self,
+        log_weights: NDArray[np.float64],
+        log_prior: NDArray[np.float64],
+        *,
+        gold: NDArray[np.int32] | None = None,
+    ) -> NDArray[np.float64]:
+        """Return the posterior, tasks x latent classes; a task without answers has the prior.
+
+        :param log_weights: workers * labels x latent classes
+        :param log_prior: one number per latent class
+        """
+        q = np.tile(prior_of(log_prior), (self.n_tasks, 1))
+        for tasks, shares in self.posteriors(log_weights, log_prior, known=self.known(gold)):
+            q[tasks] = shares
+        return q
+
+    def counts(self, q: NDArray[np.float64]) -> NDArray[np.float64]:
+        """Return how often each worker is expected to have given each label, by latent class.
+
+        :param q: posterior, tasks x latent classes
+        :return: workers x label given x latent class
+        """
+        stream = self._stream(q.shape[1], precision="exact")
+        for block in self.blocks:
+            stream.learn(block, stream.rounded(q[self.order[block.start : block.stop]]))
+        return stream.expected(self.given).counts
+
+    def _stream(self, width: int, *, precision: Precision) -> Stream:
+        most = int(self.n_answers.max(initial=0))
+        grid = Grid.of(width, most, precision)
+        return Stream(self.codes, self.n_workers, self.n_labels, grid, self.blocks)
+
+
+def prior_of(log_prior: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Return the probabilities of a log-prior that need not be normalised."""
+    prior = np.exp(log_prior - log_prior.max(initial=-np.inf))
+    result: NDArray[np.float64] = prior / prior.sum()
+    return result
+
+
+def _order(n_answers: NDArray[np.int32]) -> NDArray[np.int32]:
+    """Return the tasks that have answers, by number of answers and then by position."""
+    most = int(n_answers.max(initial=0))
+    answered = np.flatnonzero(n_answers).astype(np.int32)
+    if len(answered) == 0 or int(n_answers[answered].min()) == most:
+        return answered
+    # numpy sorts numbers of 16 bits by radix, in linear time
+    key = n_answers.astype(np.uint16) if most < 2**16 else n_answers
+    by_number = np.argsort(key, kind="stable").astype(np.int32)
+    return by_number[len(n_answers) - len(answered) :]
+
+
+def _codes(answers: Answers, order: NDArray[np.int32]) -> NDArray[np.int32]:
+    n, n_labels = len(answers), len(answers.label_names)
+    worker = answers.worker.astype(np.int32, copy=False)
+    in_place = len(order) == len(answers.task_names) and bool((order[1:] > order[:-1]).all())
+    if in_place and bool((answers.task[1:] >= answers.task[:-1]).all()):
+        return worker * np.int32(n_labels) + answers.label.astype(np.int32, copy=False)
+    position = answers.task.astype(np.int32, copy=False)
+    if not in_place:
+        rank = np.zeros(len(answers.task_names), dtype=np.int32)
+        rank[order] = np.arange(len(order), dtype=np.int32)
+        position = rank[position]
+    # A counting sort: linear time, and no index array of 8 bytes an answer
+    label = answers.label.astype(np.int8 if n_labels < 2**7 else np.int32)
+    start = np.empty(len(order) + 1, dtype=np.int32)
+    codes, sorted_label = np.empty(n, dtype=np.int32), np.empty_like(label)
+    _sparsetools.coo_tocsr(
+        len(order), len(answers.worker_names), n, position, worker, label, start, codes, sorted_label
+    )
+    codes *= np.int32(n_labels)
+    codes += sorted_label
+    return codes
+
+
+_UNCOMMON = 128
+"""Fewer tasks than this with the same number of answers share a block with others."""
+
+_MOST_ANSWERS = 2**19
+"""Answers of a block of tasks with unequal numbers, at most, unless one task has more."""
+
+
+def _blocks(degrees: NDArray[np.int32]) -> Iterator[Block]:
+    """Cut tasks, sorted by their number of answers, into blocks."""
+    task = answer = 0
+    waiting: list[tuple[int, int]] = []
+    for size, count in _runs(degrees):
+        common = count >= _UNCOMMON
+        full = sum(d * m for d, m in waiting) + size * count > _MOST_ANSWERS
+        if waiting and (common or full):
+            yield (block := Block.of_unequal(task, answer, waiting))
+            task, answer, waiting = block.stop, block.last, []
+        if common:
+            yield (block := Block.of_equal(task, answer, size, count))
+            task, answer = block.stop, block.last
+        else:
+            waiting.append((size, count))
+    if waiting:
+        yield Block.of_unequal(task, answer, waiting)
+
+
+def _runs(degrees: NDArray[np.int32]) -> Iterator[tuple[int, int]]:
+    """Yield (answers per task, number of tasks), a block's worth at most."""
+    for size, count in zip(*(a.tolist() for a in np.unique(degrees, return_counts=True)), strict=True):
+        worth = min(BLOCK, max(_MOST_ANSWERS // size, 1))
+        for start in range(0, count, worth):
+            yield size, min(worth, count - start)
