@@ -17,7 +17,7 @@ help: ## List the commands
 	@echo 'Usage: make COMMAND [NAME=value]'
 	@echo
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  \1|\2/p' $(firstword $(MAKEFILE_LIST)) \
-		| while IFS='|' read -r name text; do printf '%-20s %s\n' "$$name" "$$text"; done
+		| while IFS='|' read -r name text; do printf '%-22s %s\n' "$$name" "$$text"; done
 	@echo
 	@echo 'Names: AIRFLOW_PORT (8080), CLOUD_PORT (4566), CROWD (file of simulated workers), PYTHON'
 
@@ -87,7 +87,7 @@ bench: setup ## Count requester API calls per labelled item, ours against a poll
 	$(PY) -m benchmarks $(B)
 
 .PHONY: bench-consolidation
-bench-consolidation: setup-peers ## Compare consolidation with crowd-kit, ensemble-boxes, Ground Truth's algorithm (options: B='--only speed')
+bench-consolidation: setup-peers ## Compare consolidation with other implementations (options: B='--only speed')
 	@PYTHONPATH=plugins $(PY) -m benchmarks.consolidation $(B)
 
 # --- maintain it ----------------------------------------------------------------------------------

@@ -2,15 +2,11 @@
 
 from __future__ import annotations
 
-import os
-import platform
-import shutil
-import subprocess
 from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, datetime
 from importlib.metadata import version
 
-from benchmarks.requester_calls.measure import CHECKOUT
+from benchmarks.origin import commit, machine
 from benchmarks.requester_calls.sides import Outcome
 from benchmarks.requester_calls.tables import LOOKING, TIDYING, Pair, comparison, growth, pace
 
@@ -21,7 +17,7 @@ def document(pairs: Sequence[Pair], key: Mapping[str, str], *, took: float, comm
     """Return the whole document."""
     first = pairs[0]
     origin = f"""
-        Measured {datetime.now(UTC):%Y-%m-%d %H:%M} UTC at commit {_commit()} with `{command}`, in
+        Measured {datetime.now(UTC):%Y-%m-%d %H:%M} UTC at commit {commit()} with `{command}`, in
         {took / 60:.1f} minutes. Written by the benchmark: run it again rather than edit this file."""
     worker_side = """
         Minutes are minutes to the crowd. What the worker side does happens inside the server and is no call
@@ -136,8 +132,7 @@ def method(pairs: Sequence[Pair]) -> list[str]:
         Where workers take longer, everything that they do does, their coming and going, too. Polling is the
         same.""",
         f"""
-        Python {platform.python_version()}, {", ".join(f"{name} {version(name)}" for name in PACKAGES)};
-        {platform.system()} {platform.machine()}, {os.cpu_count()} cores.""",
+        {machine()}; {", ".join(f"{name} {version(name)}" for name in PACKAGES)}.""",
     ]
 
 
@@ -147,17 +142,3 @@ def _flow(text: str) -> str:
 
 def _bullets(texts: Sequence[str]) -> str:
     return "\n".join(f"- {_flow(text)}" for text in texts)
-
-
-def _commit() -> str:
-    git = shutil.which("git")
-    if git is None:
-        return "unknown"
-    at = _git(git, "rev-parse", "--short", "HEAD") or "unknown"
-    changes = _git(git, "status", "--porcelain", "--", ":!benchmarks/results")
-    return f"{at} with changes that are not committed" if changes else at
-
-
-def _git(git: str, *arguments: str) -> str:
-    command = [git, "-C", str(CHECKOUT), *arguments]
-    return subprocess.run(command, capture_output=True, text=True, check=False).stdout.strip()
