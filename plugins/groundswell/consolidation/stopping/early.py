@@ -2,33 +2,33 @@
 
 An early-stopped Independent Bayesian Classifier Combination (Kim and Ghahramani, "Bayesian Classifier
 Combination", AISTATS 2012): Dawid and Skene's model (1979) with a Dirichlet prior on each row of a worker's
-confusion matrix, here as expectation-maximisation with posterior means, from the shares of the votes, for
-three rounds. Converged, it is too sure of itself where workers have given few answers each.
-
+confusion matrix, as expectation-maximisation with posterior means, started at the shares of the votes.
+Converged, it is too sure of itself where workers have given few answers each, so it stops after
+:data:`ROUNDS` rounds. Two changes make it more careful still: an item does not vouch for its own workers, and
+part of the prior is what the crowd as a whole does (:mod:`.confusions`). With more than :data:`MANY_CLASSES`
+labels a worker has one number, the probability of being right (:mod:`.coins`).
 """
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
+from functools import cached_property
 
 import numpy as np
-import scipy.sparse as sp
 from numpy.typing import NDArray
 
-from groundswell.consolidation.data import Answers
-
-RIGHT, WRONG = 4.0, 1.0
-"""Pseudo-counts of a worker's right answers, and of each kind of wrong ones, before anything is known."""
+from groundswell.consolidation.data import Answers, Earlier, check_gold
+from groundswell.consolidation.stopping.skills import CoinSkills, MatrixSkills, Placed, Skills
 
 ROUNDS = 3
 """Rounds of expectation-maximisation."""
 
-_TINY = 1e-9
-"""Two labels whose posteriors differ by less, relatively, are tied."""
+MANY_CLASSES = 16
+"""With more labels than this, workers have no confusion matrices."""
 
-_KNOWN = 8.0
-"""Answers to items of known label from which on a worker's single answer is trusted."""
+KNOWN = 8.0
+"""From so many answers to items of known label, here or in earlier batches, a worker's skill is known."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -36,9 +36,11 @@ class Outlook:
     """What the model says about items.
 
     :param label: the likeliest label of each task; -1 where there is no answer or a tie
-    :param confidence: its posterior probability under the model, 0 where there is no answer
-    :param trusted: there are answers enough to believe the model: two, or one by a worker of known skill
-    :param answers_to_flip: how many more answers it would take at least to make another label the likeliest
+    :param confidence: its posterior probability under the model, 0 where there is no answer. A score: the
+        model takes workers' mistakes for independent of each other, and they are not.
+    :param trusted: two answers back the label, or one of a worker whose skill is known
+    :param answers_to_flip: how many more answers it would take at least to make another label the likeliest,
+        if nine in ten answers say at most so much
     """
 
     label: NDArray[np.int32]
@@ -49,146 +51,130 @@ class Outlook:
 
 @dataclass(frozen=True, eq=False)
 class EarlyModel:
-    """The workers' skill so far, to judge items by their newest answers without refitting.
+    """The workers' skill so far, to judge items by their newest answers without fitting again.
 
-    :param worker_names: the workers that it knows
-    :param label_names: the labels
-    :param fitted_on: how many answers it was fitted on, to see when it is time to fit it again
+    :param fitted_to: the answers it was fitted to
+    :param gold: per task of theirs the position of its known label, or -1
     """
 
-    worker_names: tuple[str, ...]
-    label_names: tuple[str, ...]
-    fitted_on: int
-    _log_theta: NDArray[np.float64]  # workers + 1 (the unknown worker), truth, answer
-    _log_prior: NDArray[np.float64]
-    _known: NDArray[np.float64]
+    fitted_to: Answers
+    gold: NDArray[np.int32]
+    _skills: Skills
+    _known: NDArray[np.bool_]
 
     @classmethod
     def fit(
-        cls, answers: Answers, *, gold: NDArray[np.int32] | None = None, earlier: Any = None
+        cls, answers: Answers, *, gold: NDArray[np.int32] | None = None, earlier: Earlier | None = None
     ) -> EarlyModel:
         """Fit to all answers of a run.
 
         :param gold: per task the position of its known label, or -1
-        :param earlier: pseudo-counts of the workers from earlier runs, already discounted
+        :param earlier: what earlier batches say about the workers
+        :raises AnswerError: gold or earlier skill do not fit the answers
         """
-        n_workers, n_labels = len(answers.worker_names), len(answers.label_names)
-        pick = _indicator(answers)
-        q = _vote_shares(answers)
-        _pin(q, gold)
-        counts = np.full((n_workers + 1, n_labels, n_labels), WRONG)
-        counts[:, np.arange(n_labels), np.arange(n_labels)] = RIGHT
-        if earlier is not None and earlier.confusion is not None:
-            counts[:-1] += earlier.confusion
-        theta = prior = np.empty(0)
-        for _ in range(ROUNDS):
-            found = (pick.T @ q).reshape(n_workers, n_labels, n_labels).transpose(0, 2, 1)
-            grown = counts.copy()
-            grown[:-1] += found
-            theta = np.log(grown / grown.sum(axis=2, keepdims=True))
-            prior = np.log((q.sum(axis=0) + 1.0) / (len(q) + n_labels))
-            q = _softmax(pick @ theta[:-1].transpose(0, 2, 1).reshape(-1, n_labels) + prior)
-            _pin(q, gold)
-        known = np.zeros(n_workers + 1)
-        if gold is not None:
-            known[:-1] += np.bincount(answers.worker[gold[answers.task] >= 0], minlength=n_workers)
+        check_gold(answers, gold)
         if earlier is not None:
-            known[:-1] += earlier.right + earlier.wrong
-        return cls(
-            worker_names=tuple(answers.worker_names),
-            label_names=tuple(answers.label_names),
-            fitted_on=len(answers),
-            _log_theta=theta,
-            _log_prior=prior,
-            _known=known,
-        )
+            earlier.check(answers)
+        n_workers = len(answers.worker_names)
+        known = np.full(len(answers.task_names), -1, dtype=np.int32) if gold is None else gold
+        kind = MatrixSkills if len(answers.label_names) <= MANY_CLASSES else CoinSkills
+        skills = kind.fit(answers, known, earlier, rounds=ROUNDS)
+        seen = np.bincount(answers.worker[known[answers.task] >= 0], minlength=n_workers).astype(np.float64)
+        if earlier is not None:
+            seen += earlier.right + earlier.wrong
+        # The last place is that of workers who gave none of these answers
+        return cls(answers, known, skills, np.append(seen >= KNOWN, False))
+
+    @property
+    def fitted_on(self) -> int:
+        """How many answers it was fitted to, to see when it is time to fit again."""
+        return len(self.fitted_to)
 
     def posterior(self, answers: Answers) -> NDArray[np.float64]:
-        """Return how likely each label is, tasks x labels, from these answers.
+        """Return how likely each label is from these answers, tasks x labels; for few labels.
 
+        :param answers: the newest answers of any tasks
         :raises ValueError: the answers have other labels than the model
         """
-        return _softmax(self._scores(answers, self._workers_of(answers)))
+        placed = self._place(answers)
+        q = self._skills.posterior(answers, placed)
+        gold = self._gold_of(placed.row)
+        q[gold >= 0] = 0.0
+        q[gold >= 0, gold[gold >= 0]] = 1.0
+        return q
 
     def outlook(self, answers: Answers) -> Outlook:
         """Return what the model says about the tasks of these answers.
 
+        A task whose label is known needs no answer: it has that label, with confidence 1.
+
+        :param answers: the newest answers of any tasks
         :raises ValueError: the answers have other labels than the model
         """
         n_tasks = len(answers.task_names)
-        worker = self._workers_of(answers)
-        q = _softmax(self._scores(answers, worker))
-        n_answers = np.bincount(answers.task, minlength=n_tasks)
-        ranked = np.partition(q, -2, axis=1) if q.shape[1] > 1 else np.column_stack([np.zeros(n_tasks), q])
-        best, second = ranked[:, -1], ranked[:, -2]
-        tied = best - second <= _TINY * best
-        known = np.bincount(answers.task, weights=self._known[worker] >= _KNOWN, minlength=n_tasks)
-        with np.errstate(divide="ignore"):
-            margin = np.log(best) - np.log(second)
+        placed = self._place(answers)
+        found = self._skills.leaders(answers, placed)
+        gold = self._gold_of(placed.row)
+        backing = answers.label == found.label[answers.task]
+        backers = np.bincount(answers.task[backing], minlength=n_tasks)
+        known = np.bincount(answers.task[backing & self._known[placed.worker]], minlength=n_tasks)
         return Outlook(
-            label=np.where(tied | (n_answers == 0), -1, q.argmax(axis=1)).astype(np.int32),
-            confidence=np.where(n_answers > 0, best, 0.0),
-            trusted=~tied & ((n_answers > 1) | (known > 0)),
-            answers_to_flip=np.where(n_answers > 0, np.ceil(margin / self._push()), 0.0),
+            label=np.where(gold >= 0, gold, found.label).astype(np.int32),
+            confidence=np.where(gold >= 0, 1.0, found.confidence),
+            trusted=(gold >= 0) | (backers > 1) | (known > 0),
+            answers_to_flip=np.where(gold >= 0, np.inf, found.answers_to_flip),
         )
 
-    def _push(self) -> float:
-        diagonal = np.exp(self._log_theta.diagonal(axis1=1, axis2=2)).mean(axis=1)
-        best = min(float(np.quantile(diagonal, 0.9)), 1 - 1e-6)
-        others = max(len(self.label_names) - 1, 1)
-        return max(float(np.log(best * others / (1 - best))), 1e-3)
-
-    def _workers_of(self, answers: Answers) -> NDArray[np.intp]:
-        """Return the position in the model of each answer's worker; the last one for an unknown worker."""
-        if tuple(answers.label_names) != self.label_names:
+    def _place(self, answers: Answers) -> Placed:
+        """Return each answer's worker and each task's position in the model, and which answers it knows."""
+        fitted = self.fitted_to
+        if answers is fitted:
+            known = np.ones(len(answers), dtype=np.bool_)
+            return Placed(answers.worker.astype(np.int64), np.arange(len(answers.task_names)), known)
+        if tuple(answers.label_names) != tuple(fitted.label_names):
             raise ValueError(
-                f"the model has the labels {self.label_names}, the answers {tuple(answers.label_names)}"
+                f"the model has the labels {tuple(fitted.label_names)}, "
+                f"and the answers {tuple(answers.label_names)}"
             )
-        position = {name: at for at, name in enumerate(self.worker_names)}
-        unknown = len(position)
-        at = np.array([position.get(name, unknown) for name in answers.worker_names], dtype=np.intp)
-        return at[answers.worker]
+        worker = _look_up(answers.worker_names, self._workers, len(self._workers))[answers.worker]
+        row = _look_up(answers.task_names, self._tasks, -1)
+        return Placed(worker, row, self._knows(worker, row[answers.task], answers.label))
 
-    def _scores(self, answers: Answers, worker: NDArray[np.intp]) -> NDArray[np.float64]:
-        n_labels = len(self.label_names)
-        column = worker * n_labels + answers.label
-        pick = sp.csr_array(
-            (np.ones(len(answers)), (answers.task, column)),
-            shape=(len(answers.task_names), len(self._log_theta) * n_labels),
-        )
-        scores: NDArray[np.float64] = pick @ self._log_theta.transpose(0, 2, 1).reshape(-1, n_labels)
-        return scores + self._log_prior
+    def _knows(
+        self, worker: NDArray[np.int64], row: NDArray[np.int64], label: NDArray[np.int32]
+    ) -> NDArray[np.bool_]:
+        """Return which answers the model was fitted to; they stand in its counts."""
+        possible = (row >= 0) & (worker < len(self._workers))
+        keys = self._keys(row, worker, label)
+        at = np.searchsorted(self._sorted_keys, keys)
+        found = at < len(self._sorted_keys)
+        found[found] = self._sorted_keys[at[found]] == keys[found]
+        return possible & found
 
+    def _keys(
+        self, row: NDArray[np.int64], worker: NDArray[np.int64], label: NDArray[np.int32]
+    ) -> NDArray[np.int64]:
+        n_workers, n_labels = len(self.fitted_to.worker_names) + 1, len(self.fitted_to.label_names)
+        return (row.astype(np.int64) * n_workers + worker) * n_labels + label
 
-def _indicator(answers: Answers) -> sp.csr_array:
-    n_labels = len(answers.label_names)
-    column = answers.worker.astype(np.int64) * n_labels + answers.label
-    return sp.csr_array(
-        (np.ones(len(answers)), (answers.task, column)),
-        shape=(len(answers.task_names), len(answers.worker_names) * n_labels),
-    )
+    def _gold_of(self, row: NDArray[np.int64]) -> NDArray[np.int32]:
+        gold = np.full(len(row), -1, dtype=np.int32)
+        gold[row >= 0] = self.gold[row[row >= 0]]
+        return gold
 
+    @cached_property
+    def _workers(self) -> dict[str, int]:
+        return {name: at for at, name in enumerate(self.fitted_to.worker_names)}
 
-def _vote_shares(answers: Answers) -> NDArray[np.float64]:
-    n_tasks, n_labels = len(answers.task_names), len(answers.label_names)
-    pair = answers.task.astype(np.int64) * n_labels + answers.label
-    votes = np.bincount(pair, minlength=n_tasks * n_labels).reshape(n_tasks, n_labels).astype(np.float64)
-    total = votes.sum(axis=1, keepdims=True)
-    shares: NDArray[np.float64] = np.where(total > 0, votes / np.maximum(total, 1), 1 / max(n_labels, 1))
-    return shares
+    @cached_property
+    def _tasks(self) -> dict[str, int]:
+        return {name: at for at, name in enumerate(self.fitted_to.task_names)}
 
-
-def _pin(q: NDArray[np.float64], gold: NDArray[np.int32] | None) -> None:
-    """Set the rows of tasks whose label is known."""
-    if gold is not None:
-        known = np.flatnonzero(gold >= 0)
-        q[known] = 0.0
-        q[known, gold[known]] = 1.0
+    @cached_property
+    def _sorted_keys(self) -> NDArray[np.int64]:
+        fitted = self.fitted_to
+        return np.sort(self._keys(fitted.task.astype(np.int64), fitted.worker.astype(np.int64), fitted.label))
 
 
-def _softmax(scores: NDArray[np.float64]) -> NDArray[np.float64]:
-    if scores.shape[1] == 0:
-        return scores
-    grown = np.exp(scores - scores.max(axis=1, keepdims=True))
-    result: NDArray[np.float64] = grown / grown.sum(axis=1, keepdims=True)
-    return result
+def _look_up(names: Sequence[str], positions: dict[str, int], missing: int) -> NDArray[np.int64]:
+    return np.fromiter((positions.get(name, missing) for name in names), dtype=np.int64, count=len(names))
