@@ -68,10 +68,10 @@ def boxes_sections(rows: Sequence[Sequence[str]], draws: int) -> list[str]:
     """Return the Markdown of the table that :func:`run` gave."""
     return [
         flow(f"""
-            Pedestrians in street images. Workers are drawn at random {draws} times per number of workers; figures are
-            means over the draws. A box counts as right if it overlaps an expert's box by the stated share (greatest
-            overlap first, one to one); the mean overlap (IoU) is that of the boxes right at .5. All methods
-            keep what at least half of the workers drew who saw the image."""),
+            Pedestrians in street images. Workers are drawn at random {draws} times per number of workers;
+            figures are means over the draws. A box counts as right if it overlaps an expert's box by the
+            stated share (greatest overlap first, one to one); the mean overlap (IoU) is that of the boxes
+            right at .5. All methods keep what at least half of the workers drew who saw the image."""),
         table(HEADERS, rows),
     ]
 
