@@ -13,6 +13,8 @@ from numpy.typing import NDArray
 
 from groundswell.consolidation.classification.dawid_skene import dawid_skene
 from groundswell.consolidation.classification.majority import majority
+from groundswell.consolidation.classification.one_coin import one_coin
+from groundswell.consolidation.classification.subtypes import subtypes
 from groundswell.consolidation.data import Answers, Consensus, Earlier
 
 
@@ -31,5 +33,10 @@ class Method(Protocol):
         """
 
 
-METHODS: dict[str, Method] = {"majority": majority, "dawid_skene": dawid_skene}
+METHODS: dict[str, Method] = {
+    "majority": majority,
+    "one_coin": one_coin,
+    "dawid_skene": dawid_skene,
+    "subtypes": subtypes,
+}
 """The methods by the name that batch files use."""

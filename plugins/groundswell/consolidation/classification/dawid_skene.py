@@ -1,20 +1,28 @@
 """Dawid and Skene's model of workers with a confusion matrix each, with Dirichlet priors.
 
 A worker j who sees an item of class k answers l with probability pi_j[k, l]; items have class k with
-probability tau[k]. A. P. Dawid and A. M. Skene, "Maximum Likelihood Estimation of Observer Error-Rates Using
-the EM Algorithm", Applied Statistics 28(1), 1979. With c_j[k, l] the expected number of answers l of worker j
-to items of class k:
+probability tau[k]. A. P. Dawid and A. M. Skene, "Maximum Likelihood Estimation of Observer Error-Rates
+Using the EM Algorithm", Applied Statistics 28(1), 1979. With c_j[k, l] the expected number of answers l of
+worker j to items of class k:
 
 * E-step: q_i[k] proportional to tau[k] * product over the answers (j, l) of item i of pi_j[k, l]
-* M-step: pi_j[k, l] proportional to c_j[k, l] + alpha_j[k, l]; tau[k] proportional to sum of q_i[k] + alpha
+* M-step: pi_j[k, l] proportional to c_j[k, l] + alpha_j[k, l]; tau[k] proportional to sum of q_i[k] + 1
 
-The Dirichlet prior alpha is that of Independent Bayesian Classifier Combination (H.-C. Kim and Z. Ghahramani,
-"Bayesian Classifier Combination", AISTATS 2012), as posterior means: ``right`` on the diagonal and ``wrong``
-beside it. It keeps workers with few answers from being taken for perfect or for adversaries, which is where
-the classic method loses to a vote. Counts of earlier batches add to it.
+The Dirichlet prior alpha is what keeps workers with few answers from being taken for perfect or for
+adversaries, which is where the classic method (alpha = 0) loses to a vote. There are two:
 
-With ``pooled`` > 0 the prior of each row also holds that many answers as the whole crowd gave them:
-alpha_j += pooled * crowd's share of l among answers to items of class k, learnt along.
+* ``pooled`` = s > 0: alpha_j[k, k] = s * p_j and alpha_j[k, l] = s * (1 - p_j) * e[k, l]. Here p_j is how
+  often the worker is right, (right + sum of c_j[k, k]) / (right + wrong + sum of c_j), and e[k, l] is which
+  mistakes the whole crowd makes with class k, (sum over j of c_j[k, l] + 1) / (sum over j and l != k of the
+  same). So a worker of whom little is known is an average one, a class that a worker hardly met takes after
+  the worker's other classes, and with hundreds of labels the counts are not drowned. The idea of drawing
+  workers' rows from the crowd's is that of M. Venanzi et al., "Community-Based Bayesian Aggregation Models
+  for Crowdsourcing", WWW 2014, with one community.
+* ``pooled`` = 0: ``right`` on the diagonal and ``wrong`` beside it, which is Independent Bayesian
+  Classifier Combination (H.-C. Kim and Z. Ghahramani, "Bayesian Classifier Combination", AISTATS 2012) by
+  posterior means. For few labels.
+
+Counts of earlier batches add to c_j.
 """
 
 from __future__ import annotations
@@ -25,23 +33,24 @@ import numpy as np
 from numpy.typing import NDArray
 
 from groundswell.consolidation.classification.em import (
+    ROUNDS,
+    TOLERANCE,
     Fitted,
+    Problem,
     Weights,
     consensus,
     fit,
-    precision_for,
     pseudo_counts,
+    vote_shares,
 )
-from groundswell.consolidation.classification.layout import Layout
-from groundswell.consolidation.classification.streaming import Expected, Precision
-from groundswell.consolidation.data import Answers, Consensus, Earlier, check_gold
+from groundswell.consolidation.classification.streaming import Expected
+from groundswell.consolidation.data import Answers, Consensus, Earlier
 
 RIGHT, WRONG = 4.0, 1.0
-"""Pseudo-counts on and beside the diagonal: as Li, Rubinstein and Cohn chose for their comparison (2019)."""
+"""Pseudo-counts of right and wrong answers, before anything is known: most workers are mostly right."""
 
-ROUNDS = 100
-TOLERANCE = 1e-4
-"""Stop when fewer than this share of the answers changed their class in a round."""
+POOLED = 8.0
+"""Pseudo-counts of each row of a worker's confusion matrix."""
 
 _LEAST = 1e-10
 """The least count of a label that a worker gave, where there is no prior: so that its logarithm is finite."""
@@ -54,38 +63,25 @@ def dawid_skene(
     earlier: Earlier | None = None,
     right: float = RIGHT,
     wrong: float = WRONG,
-    pooled: float = 0.0,
+    pooled: float = POOLED,
     rounds: int = ROUNDS,
     tolerance: float = TOLERANCE,
 ) -> Consensus:
     """Consolidate by Dawid and Skene's model, started at the shares of the votes.
 
+    With ``right=0, wrong=0, pooled=0`` it is the classic method, maximum likelihood.
+
     :param gold: a task whose label is known has it for certain, and teaches how good its workers are
     :param earlier: earlier answers of the workers, added to their counts
-    :param right: pseudo-count of each right answer; with ``right=0, wrong=0`` this is the classic method,
-        maximum likelihood
-    :param wrong: pseudo-count of each wrong answer
-    :param pooled: how many answers, as the crowd gave them, each row of a worker's matrix starts with
+    :param right: pseudo-count of right answers: of the worker if ``pooled``, otherwise of each class
+    :param wrong: pseudo-count of wrong answers: of the worker if ``pooled``, otherwise of each wrong label
+    :param pooled: pseudo-counts of each class of a worker, at the worker's and the crowd's averages
     :param rounds: E-steps at most
     :param tolerance: stop when fewer than this share of the answers changed their class in a round
     :raises AnswerError: gold or earlier skill do not fit the answers
     """
-    layout = Layout.of(answers)
-    precision = _precision(layout, right, wrong)
-    fitted = _fit(
-        answers,
-        layout,
-        gold,
-        earlier,
-        (right, wrong, pooled),
-        rounds=rounds,
-        tolerance=tolerance,
-        precision=precision,
-    )
-    known = layout.known(gold)
-    return consensus(
-        answers, layout, fitted, method="dawid_skene", known=known, earlier=earlier, precision=precision
-    )
+    problem, fitted = _fit(answers, gold, earlier, (right, wrong, pooled), rounds, tolerance)
+    return consensus(problem, fitted, "dawid_skene")
 
 
 def fit_rounds(
@@ -106,77 +102,61 @@ def fit_rounds(
     :param rounds: E-steps, that of :meth:`~.em.Fitted.posterior` included
     :raises AnswerError: gold or earlier skill do not fit the answers
     """
-    layout = Layout.of(answers)
-    return _fit(
-        answers,
-        layout,
-        gold,
-        earlier,
-        (right, wrong, pooled),
-        rounds=rounds,
-        tolerance=0.0,
-        precision=_precision(layout, right, wrong),
-    )
-
-
-def _precision(layout: Layout, right: float, wrong: float) -> Precision:
-    # Without a prior, rows of workers who hardly met a class hang on numbers like 1e-12
-    return "fine" if min(right, wrong) == 0 else precision_for(layout)
+    return _fit(answers, gold, earlier, (right, wrong, pooled), rounds, 0.0)[1]
 
 
 def _fit(
     answers: Answers,
-    layout: Layout,
     gold: NDArray[np.int32] | None,
     earlier: Earlier | None,
     strengths: tuple[float, float, float],
-    *,
     rounds: int,
     tolerance: float,
-    precision: Precision,
-) -> Fitted:
-    check_gold(answers, gold)
-    if earlier is not None:
-        earlier.check(answers)
-    known = layout.known(gold)
-    start = layout.begin(vote_shares, layout.n_labels, known=known, precision=precision)
-    maximise = _maximiser(layout, earlier, *strengths)
-    return fit(layout, start, maximise, rounds=rounds, tolerance=tolerance, known=known, precision=precision)
+) -> tuple[Problem, Fitted]:
+    classic = strengths[2] == 0 and 0 in strengths[:2]
+    # Without a prior, rows of workers who hardly met a class hang on numbers like 1e-12
+    problem = Problem.of(answers, gold, earlier, precision="fine" if classic else None)
+    maximise = _maximiser(problem, *strengths)
+    return problem, fit(problem, vote_shares, maximise, rounds=rounds, tolerance=tolerance)
 
 
-def vote_shares(votes: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Return each label's share of a task's votes."""
-    shares: NDArray[np.float64] = votes / votes.sum(axis=1, keepdims=True)
-    return shares
-
-
-def _maximiser(
-    layout: Layout, earlier: Earlier | None, right: float, wrong: float, pooled: float
-) -> Callable[[Expected], Weights]:
+def _maximiser(problem: Problem, right: float, wrong: float, pooled: float) -> Callable[[Expected], Weights]:
+    layout = problem.layout
     n_workers, n_labels = layout.n_workers, layout.n_labels
-    prior = np.full((n_labels, n_labels), wrong)
-    np.fill_diagonal(prior, right)
-    before = pseudo_counts(earlier, n_labels)
+    before = pseudo_counts(problem.earlier, n_labels)
+    fixed = np.full((n_labels, n_labels), wrong)
+    np.fill_diagonal(fixed, right)
     gave = layout.given.reshape(n_workers, n_labels, 1) > 0
 
     def maximise(expected: Expected) -> Weights:
         counts = expected.counts + before
         if pooled:
-            counts += pooled * _crowd(counts, prior)
-        counts += prior
-        if right == 0 or wrong == 0:
-            counts = np.where(gave, np.maximum(counts, _LEAST), counts)
-        totals = np.maximum(counts.sum(axis=1, keepdims=True), _LEAST)
-        with np.errstate(divide="ignore"):
-            log_weights = np.log(np.maximum(counts, _LEAST)) - np.log(totals)
-            log_prior = np.log(expected.totals + wrong) - np.log((expected.totals + wrong).sum())
-        return Weights(log_weights.reshape(-1, n_labels), np.maximum(log_prior, np.log(_LEAST)))
+            totals = counts.sum(axis=1, keepdims=True) + pooled
+            counts += pooled * _average(counts, right, wrong)
+        elif right == 0 or wrong == 0:
+            counts = np.where(gave, np.maximum(counts + fixed, _LEAST), 0.0)
+            totals = np.maximum(counts.sum(axis=1, keepdims=True), _LEAST)
+        else:
+            counts += fixed
+            totals = counts.sum(axis=1, keepdims=True)
+        log_weights = np.log(np.maximum(counts, _LEAST)) - np.log(totals)
+        # Add one, except where the classic result is asked for
+        tau = expected.totals + (wrong > 0 or pooled > 0)
+        log_prior = np.log(np.maximum(tau, _LEAST)) - np.log(max(tau.sum(), _LEAST))
+        return Weights(log_weights.reshape(-1, n_labels), log_prior)
 
     return maximise
 
 
-def _crowd(counts: NDArray[np.float64], prior: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Return the crowd's share of each label given, by class: label given x class."""
-    total = counts.sum(axis=0) + prior
-    result: NDArray[np.float64] = total / np.maximum(total.sum(axis=0, keepdims=True), _LEAST)
-    return result
+def _average(counts: NDArray[np.float64], right: float, wrong: float) -> NDArray[np.float64]:
+    """Return what rows are drawn to: the worker's accuracy, and the crowd's mistakes."""
+    n_labels = counts.shape[2]
+    each = np.arange(n_labels)
+    hits = counts[:, each, each].sum(axis=1)
+    accuracy = (hits + right) / (counts.sum(axis=(1, 2)) + right + wrong)
+    mistakes = counts.sum(axis=0)
+    mistakes[each, each] = 0
+    share = (mistakes + 1) / (mistakes.sum(axis=0) + max(n_labels - 1, 1))
+    average: NDArray[np.float64] = (1 - accuracy)[:, np.newaxis, np.newaxis] * share
+    average[:, each, each] = accuracy[:, np.newaxis]
+    return average

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import NamedTuple
+from typing import NamedTuple, TypedDict
 
 import numpy as np
 from numpy.typing import NDArray
@@ -12,18 +12,58 @@ from numpy.typing import NDArray
 from groundswell.consolidation.classification.layout import Layout, prior_of
 from groundswell.consolidation.classification.skill import skill_of
 from groundswell.consolidation.classification.streaming import Expected, Precision
-from groundswell.consolidation.data import Answers, Consensus, Earlier
+from groundswell.consolidation.data import Answers, Consensus, Earlier, check_gold
 
 EQUAL = 1e-9
 """Two labels are tied when their posteriors differ by less than this share of the larger."""
+
+ROUNDS = 100
+"""E-steps at most."""
+
+TOLERANCE = 1e-4
+"""Stop when fewer than this share of the answers changed their class in a round."""
 
 _DOUBLE_UP_TO = 2**18
 """With more answers than this, single precision is used."""
 
 
-def precision_for(layout: Layout) -> Precision:
-    """Return the precision for so many answers."""
-    return "exact" if len(layout) <= _DOUBLE_UP_TO else "single"
+@dataclass(frozen=True, eq=False)
+class Problem:
+    """What every model starts from.
+
+    :param known: gold in the layout's order, ``None`` where there is none
+    """
+
+    layout: Layout
+    known: NDArray[np.int32] | None
+    earlier: Earlier | None
+    precision: Precision
+
+    @classmethod
+    def of(
+        cls,
+        answers: Answers,
+        gold: NDArray[np.int32] | None,
+        earlier: Earlier | None,
+        *,
+        precision: Precision | None = None,
+    ) -> Problem:
+        """Check and lay out.
+
+        :raises AnswerError: gold or earlier skill do not fit the answers
+        """
+        check_gold(answers, gold)
+        if earlier is not None:
+            earlier.check(answers)
+        layout = Layout.of(answers)
+        if precision is None:
+            precision = "exact" if len(layout) <= _DOUBLE_UP_TO else "single"
+        return cls(layout, layout.known(gold), earlier, precision)
+
+
+class _Options(TypedDict):
+    known: NDArray[np.int32] | None
+    precision: Precision
 
 
 class Weights(NamedTuple):
@@ -70,31 +110,31 @@ class Fitted:
 
 
 def fit(
-    layout: Layout,
-    start: Expected,
+    problem: Problem,
+    begin: Callable[[NDArray[np.float64]], NDArray[np.float64]],
     maximise: Callable[[Expected], Weights],
     *,
     rounds: int,
     tolerance: float,
-    known: NDArray[np.int32] | None = None,
     subtypes: int = 1,
-    precision: Precision = "exact",
 ) -> Fitted:
     """Alternate M-steps and E-steps until the counts stand still.
 
     The last E-step is left to whoever uses the result: with ``rounds=1`` the start is maximised once, and
     the posterior under it is that of one round.
 
-    :param start: the counts of the start
+    :param begin: from votes (tasks x labels) to the posterior to start at (tasks x latent classes)
     :param rounds: E-steps at most, the last one included
     :param tolerance: stop when fewer than this share of the answers changed their class (in expectation)
     """
-    expected = start
+    layout = problem.layout
+    options = _Options(known=problem.known, precision=problem.precision)
+    expected = layout.begin(begin, layout.n_labels * subtypes, **options)
     weights = maximise(expected)
     done = 1
     while done < rounds:
         before = expected
-        expected = layout.expect(*weights, known=known, subtypes=subtypes, precision=precision)
+        expected = layout.expect(*weights, subtypes=subtypes, **options)
         weights = maximise(expected)
         done += 1
         # Counts are on a grid, so this sum does not depend on the order of workers or classes
@@ -103,17 +143,9 @@ def fit(
     return Fitted(*weights, expected, subtypes, done)
 
 
-def consensus(
-    answers: Answers,
-    layout: Layout,
-    fitted: Fitted,
-    *,
-    method: str,
-    known: NDArray[np.int32] | None,
-    earlier: Earlier | None,
-    precision: Precision = "exact",
-) -> Consensus:
+def consensus(problem: Problem, fitted: Fitted, method: str) -> Consensus:
     """Do the last E-step and elect each task's label."""
+    layout, precision = problem.layout, problem.precision
     n_tasks, n_labels = layout.n_tasks, layout.n_labels
     label = np.full(n_tasks, -1, dtype=np.int32)
     confidence = np.zeros(n_tasks, dtype=np.float64)
@@ -121,12 +153,12 @@ def consensus(
     posterior = np.empty((n_tasks, n_labels), dtype=np.float32 if precision == "single" else np.float64)
     posterior[layout.n_answers == 0] = _merged(prior_of(fitted.log_prior)[np.newaxis], n_labels)
     for tasks, latent in layout.posteriors(
-        *fitted.weights, known=known, subtypes=fitted.subtypes, precision=precision
+        *fitted.weights, known=problem.known, subtypes=fitted.subtypes, precision=precision
     ):
         q = _merged(latent, n_labels)
         posterior[tasks] = q
         label[tasks], confidence[tasks], tied[tasks] = elect(q)
-    skill = skill_of(*right_and_wrong(fitted.expected, layout, earlier))
+    skill = skill_of(*right_and_wrong(fitted.expected, layout, problem.earlier))
     return Consensus(
         label=label,
         confidence=confidence,
@@ -172,17 +204,27 @@ def right_and_wrong(
     return right, wrong
 
 
+def vote_shares(votes: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Return each label's share of a task's votes, where most models start."""
+    shares: NDArray[np.float64] = votes / votes.sum(axis=1, keepdims=True)
+    return shares
+
+
 def pseudo_counts(earlier: Earlier | None, n_labels: int) -> NDArray[np.float64] | float:
     """Return earlier answers as counts to add, workers x label given x true label."""
     if earlier is None:
         return 0.0
     if earlier.confusion is not None:
-        return np.swapaxes(earlier.confusion, 1, 2)
-    # Without a confusion matrix: equally often each class, and equally often each wrong label
-    same = np.eye(n_labels)
-    right = earlier.right[:, np.newaxis, np.newaxis] * same / n_labels
-    wrong = earlier.wrong[:, np.newaxis, np.newaxis] * (1 - same) / max(n_labels * (n_labels - 1), 1)
-    result: NDArray[np.float64] = right + wrong
+        counts = np.swapaxes(earlier.confusion, 1, 2)
+    else:
+        # As if they were equally many of each class, and mistakes equally often each wrong label
+        same = np.eye(n_labels)
+        counts = earlier.right[:, np.newaxis, np.newaxis] * same / n_labels
+        counts = counts + earlier.wrong[:, np.newaxis, np.newaxis] * (1 - same) / max(
+            n_labels * (n_labels - 1), 1
+        )
+    # On a grid, so that their sums are exact too
+    result: NDArray[np.float64] = np.rint(counts * 2**20) / 2**20
     return result
 
 

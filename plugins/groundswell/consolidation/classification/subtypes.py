@@ -1,0 +1,106 @@
+"""Items of one class that differ in kind: workers who all make the same mistakes with some of them.
+
+Enhanced Bayesian Classifier Combination: Y. Li, B. Rubinstein and T. Cohn, "Exploiting Worker Correlation
+for Label Aggregation in Crowdsourcing", ICML 2019. An item of class k (probability tau[k]) has one of M
+subtypes m (probability eta[k, m]), and worker j answers it with l with probability pi_j[k, m, l]. Workers
+are independent only given the subtype, so their mistakes may go together: with two subtypes there are easy
+items of a class, and those that many take for another. Variational Bayes, psi the digamma function, c_j[k,
+m, l] expected counts:
+
+* E-step: q_i[k, m] proportional to exp(E log tau[k] + E log eta[k, m] + the sum over answers of E log
+  pi_j[k, m, l])
+* M-step: E log pi_j[k, m, l] = psi(c_j[k, m, l] + alpha[k, l]) - psi(sum over l of the same), and alike for
+  tau (with pseudo-count 1) and eta (``mixing`` / M)
+
+The paper starts at random subtypes, and its result depends on the luck of that; restarts do not reliably
+find the better of two solutions. Here the start is the vote: an item whose votes agree starts mostly in the
+first subtype, and one whose votes are split mostly in the second. So the same answers give the same result.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.special import digamma
+
+from groundswell.consolidation.classification.em import (
+    ROUNDS,
+    TOLERANCE,
+    Problem,
+    Weights,
+    consensus,
+    fit,
+    pseudo_counts,
+    vote_shares,
+)
+from groundswell.consolidation.classification.streaming import Expected
+from groundswell.consolidation.data import Answers, Consensus, Earlier
+
+RIGHT, WRONG = 4.0, 1.0
+"""Pseudo-counts of each row of a confusion matrix, as in the paper."""
+
+MIXING = 0.1
+"""Pseudo-count of the subtypes of a class, as in the paper: a subtype that is not needed dies out."""
+
+_SUBTYPES = 2
+
+
+def subtypes(
+    answers: Answers,
+    *,
+    gold: NDArray[np.int32] | None = None,
+    earlier: Earlier | None = None,
+    right: float = RIGHT,
+    wrong: float = WRONG,
+    mixing: float = MIXING,
+    rounds: int = ROUNDS,
+    tolerance: float = TOLERANCE,
+) -> Consensus:
+    """Consolidate with two subtypes per class.
+
+    :param gold: a task whose label is known has it for certain, and teaches how good its workers are
+    :param earlier: earlier answers of the workers, added to the counts of either subtype
+    :param right: pseudo-count of each right answer, above 0
+    :param wrong: pseudo-count of each wrong answer, above 0
+    :param mixing: pseudo-count of the subtypes of a class, above 0
+    :param rounds: E-steps at most
+    :param tolerance: stop when fewer than this share of the answers changed their class in a round
+    :raises AnswerError: gold or earlier skill do not fit the answers
+    """
+    problem = Problem.of(answers, gold, earlier)
+    maximise = _maximiser(problem, right, wrong, mixing)
+    fitted = fit(problem, _by_margin, maximise, rounds=rounds, tolerance=tolerance, subtypes=_SUBTYPES)
+    return consensus(problem, fitted, "subtypes")
+
+
+def _by_margin(votes: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Return a start: each label's share of the votes, divided between its subtypes by the vote's margin."""
+    shares = vote_shares(votes)
+    if shares.shape[1] > 1:
+        best = np.partition(shares, -2, axis=1)[:, -2:]
+        margin = best[:, 1] - best[:, 0]
+    else:
+        margin = np.ones(len(shares))
+    # Between 1/4 and 3/4, so that no item starts outside a subtype
+    easy = (0.25 + 0.5 * margin)[:, np.newaxis]
+    return np.stack([shares * easy, shares * (1 - easy)], axis=2).reshape(len(shares), -1)
+
+
+def _maximiser(problem: Problem, right: float, wrong: float, mixing: float) -> Callable[[Expected], Weights]:
+    n_labels = problem.layout.n_labels
+    prior = np.full((n_labels, n_labels), wrong)
+    np.fill_diagonal(prior, right)
+    alpha = np.repeat(prior + pseudo_counts(problem.earlier, n_labels), _SUBTYPES, axis=-1)
+
+    def maximise(expected: Expected) -> Weights:
+        counts = expected.counts + alpha
+        log_weights = digamma(counts) - digamma(counts.sum(axis=1, keepdims=True))
+        eta = expected.totals.reshape(n_labels, _SUBTYPES) + mixing / _SUBTYPES
+        tau = expected.totals.reshape(n_labels, _SUBTYPES).sum(axis=1, keepdims=True) + 1
+        log_prior = digamma(eta) - digamma(eta.sum(axis=1, keepdims=True))
+        log_prior += digamma(tau) - digamma(tau.sum())
+        return Weights(log_weights.reshape(-1, n_labels * _SUBTYPES), log_prior.ravel())
+
+    return maximise
