@@ -122,10 +122,11 @@ def _overruled(scene: _Scene) -> Iterator[Finding]:
     likely, spread = float(doubt.sum()), float(np.sqrt((doubt * (1 - doubt)).sum()))
     overruled = overruled[tally.n_answers[overruled] > 1]
     if len(overruled) > OVERRULED * likely + SURE * spread + 1:
+        name = scene.consensus.method
         yield Finding(
             "overrules_votes",
-            f"{scene.consensus.method} gives {_of(len(overruled), len(voted), 'items')} another label than most "
-            f"of their workers did, but only about {likely:.0f} votes are likely to be wrong; {_COMPARE}.",
+            f"{name} gives {_of(len(overruled), len(voted), 'items')} another label than most "
+            f"of its workers did, but only about {likely:.0f} votes are likely to be wrong; {_COMPARE}.",
             "warning",
             items=scene.items(overruled),
         )
@@ -154,8 +155,8 @@ def _shrunk(scene: _Scene) -> Iterator[Finding]:
         name = scene.answers.label_names[int(at)]
         yield Finding(
             "class_shrank",
-            f"{name!r} got {tally.shares[at]:.1%} of the answers and won the vote on {winners[at]} items but is "
-            f"the label of {_of(int(result[at]), size, 'items')}, and mistakes do not explain it; {_COMPARE}.",
+            f"{name!r} got {tally.shares[at]:.1%} of the answers and won the vote on {winners[at]} items but "
+            f"labels {_of(int(result[at]), size, 'items')}, which mistakes do not explain; {_COMPARE}.",
             "warning",
             items=scene.items(lost[np.argsort(-tally.lead[lost], kind="stable")]),
         )

@@ -105,7 +105,7 @@ def agreement(answers: Answers, tally: Tally, label: NDArray[np.int32]) -> Agree
     weights = sp.csr_array((others, (worker, task)), shape=(n_workers, len(tally.n_answers)))
     around = (weights @ votes - per_label(others)).tocsr()
     own, agreed = per_label(np.ones(len(task))), per_label(same)
-    inverse: _Floats = 1 / count
+    inverse: _Floats = np.divide(1.0, count)
     mean_around = sp.csr_array(around.multiply(inverse[:, None]))
 
     by_chance = _row_sums(own * mean_around)
@@ -119,7 +119,7 @@ def agreement(answers: Answers, tally: Tally, label: NDArray[np.int32]) -> Agree
     variance = np.maximum(squares / count - (excess / count) ** 2, _LEAST_SPREAD**2)
     kind = np.where(label[task] < 0, n_labels, label[task])
     reached = np.bincount(kind, weights=same, minlength=n_labels + 1)
-    reached /= np.maximum(np.bincount(kind, minlength=n_labels + 1), 1)
+    reached = reached / np.maximum(np.bincount(kind, minlength=n_labels + 1), 1)  # empty, it has integers
     usual = np.bincount(worker, weights=reached[kind], minlength=n_workers) - _row_sums(around * mean_around)
     nothing = np.where(n >= LEAST_ANSWERS, 0.0, np.nan)
     beyond, usual = excess / count + nothing, usual / count + nothing
