@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import textwrap
 from collections.abc import Iterator, Mapping
 from typing import Any
 
 from tools.demo.progress import dollars
+
+#: Characters of a finding's text per line.
+_WIDTH = 90
 
 
 def lines(summary: Mapping[str, Any], *, right: int, judged: int) -> Iterator[str]:
@@ -17,6 +21,7 @@ def lines(summary: Mapping[str, Any], *, right: int, judged: int) -> Iterator[st
         yield _row("set aside", f"{summary['quarantined']} unreadable answers (paid, asked again)")
     yield _row("spend", _spend(summary))
     yield _row("label accuracy", _share(right, judged) + " (against the known species)")
+    yield from _consolidation(summary.get("consolidation") or {})
     yield _row("model accuracy", f"{_percent(model.get('accuracy'))} (on the held-out test file)")
     yield _row("prediction", _prediction(model.get("prediction")))
     yield ""
@@ -46,6 +51,22 @@ def _spend(summary: Mapping[str, Any]) -> str:
         f"{dollars(summary['spent_cents'])}; planned {dollars(plan.get('certain_cents'))}, "
         f"at most {dollars(plan.get('worst_cents'))}, budget {dollars(plan.get('budget_cents'))}"
     )
+
+
+def _consolidation(found: Mapping[str, Any]) -> Iterator[str]:
+    """How the labels came about, and what is odd about them, one finding after the other."""
+    if not found:
+        return
+    yield _row("method", f"{found['method']}; confidence is a {found['confidence_is']}")
+    if waits := found.get("waiting_for_experts"):
+        yield _row("experts", f"{waits} items wait in {found.get('queue_uri')}")
+    findings = found.get("findings") or ()
+    for number, each in enumerate(findings):
+        first, *rest = textwrap.wrap(f"{each['severity']}: {each['text']}", _WIDTH) or [""]
+        yield _row("findings" if number == 0 else "", first)
+        yield from (_row("", f"  {line}") for line in rest)
+    if not findings:
+        yield _row("findings", "nothing odd about the answers or the labels")
 
 
 def _share(right: int, judged: int) -> str:

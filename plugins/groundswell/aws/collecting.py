@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any
@@ -14,6 +14,7 @@ from groundswell.answers.labels import label_of
 from groundswell.answers.question_form import parse_answer
 from groundswell.aws.exceptions import CREDENTIAL_CODES, error_code, turk_code, turk_message
 from groundswell.aws.extending import Extender
+from groundswell.aws.judging import Jury
 from groundswell.aws.pages import LABEL_FIELD
 from groundswell.aws.runs import LabelingRun, now_text
 from groundswell.aws.withholding import Withholding
@@ -24,6 +25,9 @@ from groundswell.ledger import Outcome, RunState
 
 log = logging.getLogger(__name__)
 
+#: HITs dealt with between two writes to the ledger.
+CHUNK = 50
+
 Assignment = Mapping[str, Any]
 
 
@@ -31,6 +35,9 @@ Assignment = Mapping[str, Any]
 class Wave:
     """
     The reviewable HITs that one pass deals with.
+
+    Its answers are recorded and paid piece by piece; then all of its items are judged at once, by what is
+    known by then about all workers.
 
     Every step may be repeated, also by a twin of the task at the same time: parts are named by content,
     approvals look at the status, extensions carry a token of (item, seat number) and a slot of the budget.
@@ -45,10 +52,11 @@ class Wave:
 
     def __post_init__(self) -> None:
         batch = self.run.batch
-        self.rule: StoppingRule = rule_from(batch.redundancy.model_dump())
+        self.rule: StoppingRule = rule_from(batch.redundancy.config)
         self.cost = plan_spend(batch, 1).answer_cents
         self.extender = Extender(self.run, self.state, self.cost)
         self.withholding = Withholding(self.run, self.state, self.rule)
+        self._jury = Jury(self.run, self.state, self.rule)
         self._item_of = {row["hit"]: item for item, row in self.state.hits.items()}
 
     def take(self, reviewable: Iterable[str]) -> int:
@@ -74,42 +82,69 @@ class Wave:
         self._pay(fetched)
 
     def _take(self, items: list[str]) -> int:
-        fetched = self._fetch(items)
-        self._record(fetched)
-        paid = self._pay(fetched, self.withholding.sift(fetched))
-        outcomes: dict[str, Outcome] = {}
-        unsettled: list[str] = []
-        for item in paid:
-            verdict = self._decide(item, len(fetched[item]))
-            if isinstance(verdict, Outcome):
-                outcomes[item] = verdict
-            elif verdict is Decision.ASK:
-                unsettled.append(item)
-        self.close(outcomes)
-        refused = self.extender.ask(unsettled)
-        self.close(refused)
-        return len(outcomes.keys() | set(unsettled))
+        seen: dict[str, int] = {}
+        for chunk in _chunks(items):
+            fetched = self._fetch(chunk)
+            self._record(fetched)
+            seen |= {item: len(fetched[item]) for item in self._pay(fetched, self.withholding.sift(fetched))}
+        return sum(map(len, self._conclude(seen)))
 
     def reopen(self) -> int:
         """Ask again about items that were given up for want of money, as far as there is money now."""
         items = self.state.half_opened
         if waiting := self.state.out_of_money:
             items += waiting[: self.extender.room()]
+        _, asked = self._conclude({item: self.state.answered(item) for item in items if not self._lost(item)})
+        if asked:
+            log.info("%d items that were given up for want of money are asked about again", len(asked))
+        return len(asked)
+
+    def _conclude(self, seen: Mapping[str, int]) -> tuple[list[str], list[str]]:
+        """
+        Judge items at once: close them, or ask one more worker; return those closed and those asked about.
+
+        :param seen: item -> answers that its HIT has.
+        """
+        known = {item: self.extender.used(item) for item in seen}
         outcomes: dict[str, Outcome] = {}
         unsettled: list[str] = []
-        for item in items:
-            if self._lost(item):
-                continue
-            verdict = self._decide(item, len(self.state.answers_of(item)))
+        for item, decision in self._decisions(seen).items():
+            verdict = self._verdict(item, seen[item], decision)
             if isinstance(verdict, Outcome):
                 outcomes[item] = verdict
             elif verdict is Decision.ASK:
                 unsettled.append(item)
-        self.close(outcomes)
-        if unsettled:
-            log.info("%d items that were given up for want of money are asked about again", len(unsettled))
-            self.close(self.extender.ask(unsettled))
-        return len(unsettled)
+        self._close_judged(outcomes, known)
+        for chunk in _chunks(unsettled):
+            self.close(self.extender.ask({item: known[item] for item in chunk}))
+        return list(outcomes), unsettled
+
+    def judge(self, asked: Mapping[str, int]) -> dict[str, Decision]:
+        """
+        Return what the rule says about items, by their newest answers.
+
+        :param asked: item -> seats that were paid or are open, without those of rejected answers.
+        """
+        return self._jury.judge(asked)
+
+    def _decisions(self, seen: Mapping[str, int]) -> dict[str, Decision]:
+        # A rejected answer keeps its seat of the HIT, but cost nothing: it is none of the rule's `most`
+        decisions = self.judge(
+            {
+                item: max(self.state.seats[item], count) - self.state.rejected_of(item)
+                for item, count in seen.items()
+            }
+        )
+        # By what is known now the rule might say otherwise; but the seat may be open and taken
+        return decisions | {item: Decision.ASK for item in seen if self.extender.is_meant(item)}
+
+    def _close_judged(self, outcomes: Mapping[str, Outcome], known: Mapping[str, int]) -> None:
+        """Close items, unless what is known about the workers makes a twin ask one more about them."""
+        if not self.rule.needs_model:
+            self.close(outcomes)  # twins that saw the same answers decide alike
+            return
+        for item in self.extender.close(outcomes, known):
+            self.run.mturk.mark_reviewing(self.state.hits[item]["hit"])
 
     def _ours(self, reviewable: Iterable[str]) -> list[str]:
         items = []
@@ -131,7 +166,7 @@ class Wave:
         self.add("outcomes", [{"item": item, "outcome": str(Outcome.LOST)}])
         return True
 
-    def _fetch(self, items: list[str]) -> dict[str, list[dict[str, Any]]]:
+    def _fetch(self, items: Iterable[str]) -> dict[str, list[dict[str, Any]]]:
         return {item: self.run.mturk.assignments(self.state.hits[item]["hit"]) for item in items}
 
     def add(self, kind: str, rows: list[dict[str, Any]]) -> None:
@@ -211,21 +246,13 @@ class Wave:
             return None
         return {"assignment": identifier, "item": item, "cents": self.cost, "at": paid_at(assignment)}
 
-    def _decide(self, item: str, seen: int) -> Outcome | Decision | None:
+    def _verdict(self, item: str, seen: int, decision: Decision) -> Outcome | Decision | None:
         """Return the item's outcome, ASK where one more worker is wanted, None where to look again later."""
-        # An answer whose payment is withheld counts until a person rejects it: most are honest, and an item
-        # that waited for the review would keep its other workers' answers from being of use
-        labels = [row["label"] for row in self.state.counted(item)]
-        seats = max(self.state.seats[item], seen)
-        # A rejected answer keeps its seat of the HIT, but cost nothing: it is none of the rule's `most`
-        decision = self.rule.decide(labels, seats - self.state.rejected_of(item))
         if decision is Decision.SETTLED:
             return Outcome.SETTLED
-        if seen < seats:
+        if seen < self.state.seats[item]:
             return self._unfilled(item, seen)
-        if decision is Decision.GIVE_UP:
-            return Outcome.GAVE_UP
-        return Decision.ASK
+        return Outcome.GAVE_UP if decision is Decision.GIVE_UP else Decision.ASK
 
     def _unfilled(self, item: str, seen: int) -> Outcome | None:
         """Judge a HIT with seats unfilled: its lifetime is over, or the list of answers lags behind."""
@@ -241,6 +268,10 @@ class Wave:
         self.add("outcomes", [self.state.closing(item, value) for item, value in outcomes.items()])
         for item in outcomes:
             self.run.mturk.mark_reviewing(self.state.hits[item]["hit"])
+
+
+def _chunks(items: Sequence[str]) -> Iterator[Sequence[str]]:
+    return (items[start : start + CHUNK] for start in range(0, len(items), CHUNK))
 
 
 def paid_at(assignment: Assignment) -> str:

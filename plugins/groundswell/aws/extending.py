@@ -51,15 +51,52 @@ class Extender:
         left = self.limit.cents - self.limit.committed_cents()
         return max(0, min(left, self.run.mturk.available_cents())) // self.cost
 
-    def ask(self, items: Sequence[str]) -> dict[str, Outcome]:
-        """Ask one more worker about each item; return the items for which there is no money."""
-        # Who asks has decided by what it knew. Where a twin has extended the HIT or fetched an answer since,
-        # the item is left to the next wave
-        known = {item: self._used(item) for item in items}
+    def ask(self, known: Mapping[str, int]) -> dict[str, Outcome]:
+        """
+        Ask one more worker about each item; return the items for which there is no money.
+
+        Where a twin has extended the HIT or fetched an answer since that was decided, the item is left to the
+        next wave.
+
+        :param known: item -> seats of it that were used when that was decided, see :meth:`used`.
+        """
         refused = self._open(
-            lambda: [self._plan(item, used + 1) for item, used in known.items() if self._used(item) == used]
+            lambda: [self._plan(item, used + 1) for item, used in known.items() if self.used(item) == used]
         )
         return {plan["item"]: outcome for plan, outcome in refused}
+
+    def close(self, outcomes: Mapping[str, Outcome], known: Mapping[str, int]) -> list[str]:
+        """
+        Record how the asking about items ends, unless a twin has asked about them since; return which ended.
+
+        A rule that goes by what is known about the workers may say "settled" to one twin and "ask" to the
+        other. An item that both heeded would be closed with a seat on the market that nobody counts. So such
+        closings take numbers of the reservations' series: who has number n has seen all before it.
+
+        :param known: as in :meth:`ask`.
+        """
+        left = dict(outcomes)
+        while left:
+            number = self._known_reservations()
+            left = {item: outcome for item, outcome in left.items() if self._is_as_known(item, known[item])}
+            rows = [self.state.closing(item, outcome) | {"number": number} for item, outcome in left.items()]
+            if not rows or self.run.ledger.write("reservations", f"{number:06d}", rows):
+                for row in rows:
+                    self.state.add("reservations", row)
+                break
+        return list(left)
+
+    def _is_as_known(self, item: str, used: int) -> bool:
+        """Return whether nobody has ended the asking about an item, asked, or got an answer since."""
+        if self.state.outcomes.get(item) not in {None, Outcome.BUDGET}:
+            return False
+        return self.used(item) == used and not self.is_meant(item)
+
+    def is_meant(self, item: str) -> bool:
+        """Return whether the item's next seat is reserved and, as far as is known, not opened yet."""
+        token = self._plan(item, self.used(item) + 1)["token"]
+        row = self.state.reserved.get(token)
+        return row is not None and "replaces" not in row and self._granted(row)
 
     def replace(self, rejected: Sequence[Mapping[str, Any]]) -> dict[str, Outcome]:
         """
@@ -105,7 +142,8 @@ class Extender:
             for hit in moved:
                 self.run.mturk.expire(hit)
 
-    def _used(self, item: str) -> int:
+    def used(self, item: str) -> int:
+        """Return how many seats of an item are known: opened, or answered."""
         return max(self.state.seats[item], len(self.state.answers_of(item)))
 
     def _plan(self, item: str, seats: int) -> dict[str, Any]:
@@ -114,7 +152,7 @@ class Extender:
 
     def _replacements(self, rejected: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
         """Give each rejected answer a seat number of its own: the one it was given before, or the next."""
-        last = {row["item"]: self._used(row["item"]) for row in rejected}
+        last = {row["item"]: self.used(row["item"]) for row in rejected}
         # A seat that was reserved for anything else and never opened leaves its number to these
         for row in self.state.replacements.values():
             if row["item"] in last:

@@ -44,7 +44,7 @@ def propose_rejections(run: LabelingRun) -> dict[str, Any]:
     review, state = run.batch.review, run.ledger.fold()
     if review is None:
         return _no_question("the batch file has no section review: every answer was paid at once")
-    found = propose(state, review, rule_from(run.batch.redundancy.model_dump()))
+    found = propose(state, review, rule_from(run.batch.redundancy.config))
     answer_by = _answer_by(run, review, state)
     text = describe(found)
     uri = run.ledger.put_document(DOCUMENT, run.context() | {"text": text, **_document(found)})
@@ -288,6 +288,5 @@ class _Applied:
 
     def _without(self, item: str, refused: Outcome) -> Outcome:
         """Return how an item ends that gets no further answer: settled by what is left, or as refused."""
-        labels = [row["label"] for row in self.state.counted(item)]
-        settled = self.wave.rule.decide(labels, len(labels)) is Decision.SETTLED
-        return Outcome.SETTLED if settled else refused
+        decision = self.wave.judge({item: len(self.state.counted(item))})[item]
+        return Outcome.SETTLED if decision is Decision.SETTLED else refused

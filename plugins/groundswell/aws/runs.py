@@ -112,9 +112,14 @@ class LabelingRun:
         other.__dict__.update({name: getattr(self, name) for name in ("live", "mturk", "s3", "store")})
         return other
 
+    @property
+    def outputs(self) -> PartStore:
+        """The store below the batch's output URI."""
+        return part_store(self.batch.output.uri, self.s3)
+
     def put_output(self, key: str, body: str) -> str:
         """Write a result under the batch's output URI; return its URI."""
-        return put_text(part_store(self.batch.output.uri, self.s3), key, body)
+        return put_text(self.outputs, key, body)
 
     def context(self) -> dict[str, Any]:
         """What goes into progress and summary documents to say which run this is."""

@@ -26,7 +26,7 @@ class Withholding:
 
     :param run: the run.
     :param state: the folded ledger; what is withheld is added to it.
-    :param rule: says which items are settled.
+    :param rule: says where labels alone are clear enough to hold a worker against.
     """
 
     def __init__(self, run: LabelingRun, state: RunState, rule: StoppingRule) -> None:

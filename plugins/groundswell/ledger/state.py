@@ -170,6 +170,11 @@ class RunState:
             self.resources[key] = dict(row)
 
     def _add_reservations(self, row: Mapping[str, Any]) -> None:
+        if "outcome" in row:
+            # A closing that no reservation may cross takes a number of their series
+            self.reservations = max(self.reservations, _by_number(row)[0] + 1)
+            self._add_outcomes(row)
+            return
         # Where the money ended and came back, one seat is reserved twice
         known = self.reserved.get(row["token"])
         if known is None or _by_number(row) > _by_number(known):

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from groundswell.consolidation.stopping import Decision, StoppingRule
+from groundswell.consolidation.stopping import StoppingRule
 from groundswell.ledger import RunState
 
 Row = Mapping[str, Any]
@@ -47,7 +47,7 @@ class Answers:
     """The answers of a run by worker, compared item by item.
 
     :param state: the folded ledger; it may grow, see :meth:`add`.
-    :param rule: says which items are settled.
+    :param rule: says where labels alone are clear enough to hold a worker against.
     """
 
     def __init__(self, state: RunState, rule: StoppingRule) -> None:
@@ -72,14 +72,14 @@ class Answers:
         return sorted(rows, key=lambda row: (row["submitted"], row["assignment"]))
 
     def others(self, row: Row) -> Counter[str]:
-        """Return what the others answered to a settled item, by label; nothing where it is not settled.
+        """Return what the others answered, by label; nothing where the labels are not clear enough.
 
         The worker's own answer decides neither what the others said nor whom the worker agrees with, or
         everybody would agree with themselves.
         """
         counted = self.state.counted(row["item"])
         labels = [each["label"] for each in counted]
-        if self.rule.decide(labels, len(labels)) is not Decision.SETTLED:
+        if not self.rule.agreed(labels):
             return Counter()
         return Counter(each["label"] for each in counted if each["worker"] != row["worker"])
 

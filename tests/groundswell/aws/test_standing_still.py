@@ -43,6 +43,11 @@ def asleep(desk: Desk, run: LabelingRun) -> Wave:
     return wave
 
 
+def known_to(wave: Wave) -> dict[str, int]:
+    """What a process knows when it decides to ask about item a."""
+    return {"a": wave.extender.used("a")}
+
+
 def hit_of(desk: Desk, run: LabelingRun) -> dict[str, Any]:
     [hit] = desk.hits_of(run, "a")
     return dict(desk.call("GetHIT", HITId=hit)["HIT"])
@@ -75,7 +80,7 @@ def test_an_item_that_another_process_asked_about_is_left(desk: Desk) -> None:
     desk.collect(run)
     assert hit_of(desk, run)["MaxAssignments"] == 3
     desk.clock.offset = timedelta(hours=30)  # the token of that extension is forgotten
-    assert sleeper.extender.ask(["a"]) == {}
+    assert sleeper.extender.ask(known_to(sleeper)) == {}
     assert hit_of(desk, run)["MaxAssignments"] == 3
 
 
@@ -87,9 +92,9 @@ def test_a_seat_that_was_opened_and_not_recorded_is_not_opened_again(
     other = Wave(desk.again(run), run.ledger.fold())
     with monkeypatch.context() as patch:
         patch.setattr(type(other.run.ledger), "record", lambda *_: None)  # it dies before that
-        assert other.extender.ask(["a"]) == {}
+        assert other.extender.ask(known_to(other)) == {}
     desk.clock.offset = timedelta(hours=30)
-    assert sleeper.extender.ask(["a"]) == {}
+    assert sleeper.extender.ask(known_to(sleeper)) == {}
     assert hit_of(desk, run)["MaxAssignments"] == 3
     assert run.ledger.fold().seats == {"a": 3}
 
@@ -98,7 +103,7 @@ def test_an_item_that_was_closed_meanwhile_stays_closed(desk: Desk) -> None:
     run = desk.run(["a"])
     sleeper = asleep(desk, run)
     run.ledger.append("outcomes", [{"item": "a", "outcome": "expired", "seats": 2, "rejected": 0}])
-    assert sleeper.extender.ask(["a"]) == {}
+    assert sleeper.extender.ask(known_to(sleeper)) == {}
     assert hit_of(desk, run)["MaxAssignments"] == 2
     assert run.ledger.fold().outcomes == {"a": Outcome.EXPIRED}
     assert run.ledger.fold().reserved == {}
@@ -116,7 +121,7 @@ def test_an_expiration_that_was_moved_is_not_moved_again(desk: Desk) -> None:
     # The other one reserved the seat, opened it, moved the expiration, and died before it recorded that
     run.ledger.write("reservations", "000000", [other.extender._plan("a", 3) | {"number": 0}])
     sleeper.extender.run.__dict__["mturk"] = run.mturk
-    assert sleeper.extender.ask(["a"]) == {}
+    assert sleeper.extender.ask(known_to(sleeper)) == {}
     assert hit_of(desk, run)["Expiration"] == later
     assert run.ledger.fold().expires["a"] == later.isoformat(timespec="seconds")
 
@@ -133,7 +138,7 @@ def test_money_is_judged_by_what_is_recorded_now(desk: Desk) -> None:
     desk.collect(run)
     assert run.ledger.fold().outcomes == {"a": Outcome.BUDGET, "b": Outcome.SETTLED}
     assert sleeper.extender.limit.committed_cents() == 24, "it knows of two answers and two open seats"
-    assert sleeper.extender.ask(["a"]) == {}
+    assert sleeper.extender.ask(known_to(sleeper)) == {}
     assert sleeper.extender.limit.committed_cents() == run.ledger.fold().spent_cents == 30
     assert hit_of(desk, run)["MaxAssignments"] == 3
 

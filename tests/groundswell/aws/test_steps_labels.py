@@ -3,71 +3,34 @@
 from __future__ import annotations
 
 import json
-import uuid
 from pathlib import Path
-from typing import Any
 
 import pytest
 from airflow.sdk.exceptions import AirflowFailException
 
 from dags import labeling
 from groundswell import __version__
-from groundswell.aws import runs
 from groundswell.aws.runs import LabelingRun
-from groundswell.aws.steps import labels
 from groundswell.aws.steps.dataset import load_dataset
-from groundswell.aws.steps.labels import all_labels, consolidate, write_dataset
+from groundswell.aws.steps.labels import consolidate, write_dataset
 from groundswell.ledger import FolderStore
 from groundswell.ledger.shards import read_items
 from groundswell.manifests.csv_files import read_named_csv, read_tensorflow_csv
-from tests.groundswell.aws.desk import connection, record
-from tests.groundswell.aws.workbench import ShiftedClock, Workbench
+from tests.groundswell.aws.desk import record
+from tests.groundswell.aws.paper_desk import Bucket, rows_of
+from tests.groundswell.aws.paper_desk import PaperDesk as Desk
 
 HEADER = "id,sepal_length,sepal_width,petal_length,petal_width,image"
 
 
-class Bucket(FolderStore):
-    """A folder whose files have addresses as in S3."""
-
-    def uri(self, key: str) -> str:
-        return f"s3://bucket/{key}"
-
-
-class Desk(Workbench):
-    """A workbench without a workforce: what workers answered is written down."""
-
-    def keep_in(self, store: FolderStore) -> None:
-        for place in (runs, labels):
-            self.monkeypatch.setattr(place, "part_store", lambda uri, s3: store)
-
-    def start(self, path: Path, *, relabel: bool = False) -> LabelingRun:
-        run = LabelingRun(str(path), f"manual__{uuid.uuid4().hex}")
-        load_dataset(run, relabel=relabel)
-        return run
-
-    def labels_of(self, run: LabelingRun) -> dict[str, str]:
-        return {row["item"]: row["label"] for row in all_labels(run)}
-
-    def read(self, uri: str) -> str:
-        return (self.folder / "store" / uri.removeprefix("s3://bucket/")).read_text()
-
-
 @pytest.fixture
 def desk(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Desk:
-    for service in ("AWS", "MTURK"):
-        monkeypatch.setenv(f"AIRFLOW_CONN_{service}_DEFAULT", connection("http://127.0.0.1:9"))
-    bench = Desk(None, ShiftedClock(), tmp_path, monkeypatch)  # type: ignore[arg-type]
-    bench.keep_in(Bucket(tmp_path / "store"))
-    return bench
-
-
-def rows_of(run: LabelingRun) -> dict[str, dict[str, Any]]:
-    return {row["item"]: row for _, row in run.ledger.rows("labels")}
+    return Desk(tmp_path, monkeypatch)
 
 
 class TestConsolidate:
     def test_each_label_says_where_it_comes_from(self, desk: Desk) -> None:
-        run = desk.run(["a", "b"])
+        run = desk.run(["a", "b"], consolidation={"method": "majority"})
         record(run, {"a": ["setosa", "virginica", "setosa", None]}, at="2026-01-02T00:00:00+00:00")
         record(run, {"b": ["virginica", "virginica"]}, at="2026-01-03T00:00:00+00:00")
         result = consolidate(run)
@@ -78,6 +41,7 @@ class TestConsolidate:
         assert (b["label"], b["confidence"], b["outcome"]) == ("virginica", 1.0, "settled")
         assert a["values"]["image"] == "flower-a.svg"
         assert (a["run_id"], a["code_version"], a["method"]) == (run.run_id, __version__, "majority")
+        assert (a["provenance"], a["confidence_is"]) == ("crowd", "score")
         assert a["rule"] == {"rule": "agree", "agree": 2, "first": 2, "most": 5}
         assert a["template_sha256"] == run.batch.template_hash()
         assert a["at"] == b["at"] == "2026-01-03T00:00:00+00:00", "when the last answer came"
@@ -104,7 +68,12 @@ class TestConsolidate:
     def test_a_tie_is_nobodys_label_and_the_next_run_asks_again(self, desk: Desk) -> None:
         run = desk.run(["tie", "none", "good", "unread"])
         record(run, {"tie": ["setosa", "virginica"], "good": ["setosa"] * 2, "unread": [None, None]})
-        assert consolidate(run) | {"labels_uri": ""} == {"labels_uri": "", "labelled": 1, "unlabelled": 3}
+        assert consolidate(run) | {"labels_uri": ""} == {
+            "labels_uri": "",
+            "labelled": 1,
+            "unlabelled": 3,
+            "queued": 0,
+        }
         again = desk.start(Path(run.batch_path))
         assert sorted(read_items(again.ledger)) == ["none", "tie", "unread"]
         record(again, {"tie": ["virginica"]}, at="2026-02-01T00:00:00+00:00")
@@ -120,7 +89,7 @@ class TestConsolidate:
 
     def test_nothing_answered_is_no_label(self, desk: Desk) -> None:
         run = desk.run(["a"])
-        assert consolidate(run) == {"labels_uri": None, "labelled": 0, "unlabelled": 1}
+        assert consolidate(run) == {"labels_uri": None, "labelled": 0, "unlabelled": 1, "queued": 0}
         with pytest.raises(
             AirflowFailException, match="batch 'iris' has no labels yet; see why in the log of"
         ):

@@ -75,6 +75,13 @@ KINDS: dict[str, st.SearchStrategy[dict[str, Any]]] = {
         row(token=TOKENS, purpose="extend", item=ITEMS, seats=SEATS, at=TIMES),
         number=st.integers(0, 3),
         replaces=ASSIGNMENTS,
+    )
+    | row(
+        item=ITEMS,
+        outcome=st.sampled_from(["settled", "gave_up", "expired"]),
+        seats=SEATS,
+        rejected=st.integers(0, 2),
+        number=st.integers(0, 3),
     ),
     "extensions": maybe(
         row(item=ITEMS, hit="H1", seats=SEATS, token=TOKENS, expires=TIMES), replaces=ASSIGNMENTS

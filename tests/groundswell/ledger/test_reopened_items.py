@@ -55,6 +55,13 @@ def test_a_seat_that_is_opened_after_the_item_ended_again_opens_it() -> None:
     assert fold(*ended, extension(3, "X2")).open_items == ["a"]
 
 
+def test_an_end_may_be_among_the_reservations_whose_numbers_it_shares() -> None:
+    _, row = closing("settled", 2, 0)
+    ended = fold(*BEGIN[:3], ("reservations", row | {"number": 4}))
+    assert (ended.outcomes, ended.reservations, ended.reserved) == ({"a": Outcome.SETTLED}, 5, {})
+    assert fold(*BEGIN[:3], ("reservations", row | {"number": 4}), rejection("X2")).open_items == ["a"]
+
+
 def test_a_hit_that_is_gone_stays_gone() -> None:
     assert fold(HIT, answer("X1"), closing("lost", 2, 0), rejection("X1")).outcomes == {"a": Outcome.LOST}
 

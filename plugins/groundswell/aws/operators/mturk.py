@@ -29,8 +29,9 @@ from groundswell.aws.triggers.mturk import MTurkReviewableTrigger
 if TYPE_CHECKING:
     from airflow.sdk import Context
 
-#: HITs dealt with between two writes to the ledger.
-CHUNK = 50
+#: HITs whose items are judged at once. Enough of them tell most of what there is to know about the workers;
+#: waiting for more would keep the first of them from being asked about.
+LOT = 2_000
 #: How long after its last moment an open HIT is looked at by itself.
 OVERDUE = timedelta(minutes=15)
 
@@ -135,9 +136,10 @@ class MTurkCollectAndExtendOperator(_BatchOperator):
         news = bool(wave.state.open_items)
         while news:
             reviewable = list(run.mturk.reviewable(_hit_type(wave)))
-            chunks = (reviewable[start : start + CHUNK] for start in range(0, len(reviewable), CHUNK))
-            news = sum(wave.take(chunk) for chunk in chunks) > 0
-            self._report(run, wave)
+            news = False
+            for start in range(0, len(reviewable), LOT):
+                news |= wave.take(reviewable[start : start + LOT]) > 0
+                self._report(run, wave)
         if overdue := _overdue(run, wave):
             # Never listed as reviewable: deleted or flagged by hand, or the workforce's store was restored
             self.log.warning("%d HITs should have ended by now; looking at each", len(overdue))

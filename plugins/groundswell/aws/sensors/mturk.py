@@ -53,7 +53,7 @@ class MTurkReviewableSensor(AwsBaseSensor[MTurkHook]):
     def poke(self, context: Context) -> bool:
         """Return whether the first wave is there, or nothing is left to wait for."""
         with open_run(self.batch_path, self.run_id, "mturk") as run:
-            state = run.ledger.fold("hits", "outcomes")
+            state = run.ledger.fold("hits", "reservations", "outcomes")
             minimum = min(run.batch.polling.first_wave, len(state.open_items))
             if minimum == 0:
                 return True
@@ -74,7 +74,7 @@ class MTurkReviewableSensor(AwsBaseSensor[MTurkHook]):
 
     def _trigger(self) -> MTurkReviewableTrigger:
         with open_run(self.batch_path, self.run_id, "mturk") as run:
-            state = run.ledger.fold("hits", "outcomes")
+            state = run.ledger.fold("hits", "reservations", "outcomes")
             return MTurkReviewableTrigger(
                 hit_type_id=_hit_type(state.hits),
                 minimum=min(run.batch.polling.first_wave, len(state.open_items)),

@@ -5,15 +5,13 @@ from __future__ import annotations
 import logging
 from collections.abc import Iterable, Sequence
 from datetime import UTC, datetime
-from pathlib import Path
 from typing import Any
 
-from botocore.exceptions import ClientError
-
 from groundswell.aws import snapshot
-from groundswell.aws.exceptions import MISSING_BUCKET_CODES, error_code
+from groundswell.aws.experts import waiting
+from groundswell.aws.files import read_text
+from groundswell.aws.known import gold_labels
 from groundswell.aws.pages import LABEL_FIELD, question
-from groundswell.aws.part_store import s3_location
 from groundswell.aws.runs import LabelingRun, claim_end, now_text
 from groundswell.aws.steps.labels import all_labels
 from groundswell.aws.steps.model import is_number
@@ -36,8 +34,8 @@ def load_dataset(run: LabelingRun, *, relabel: bool) -> list[int]:
     """
     Fix the items of the run and return the numbers of their shards; an empty list where nothing is new.
 
-    Items that earlier runs of the batch labelled, or that are in flight there, are left out unless
-    ``relabel``. A run whose items are fixed keeps them, however often the task is cleared.
+    Items that earlier runs of the batch labelled, that are in flight there, or that wait for experts are
+    left out unless ``relabel``. A run whose items are fixed keeps them, however often the task is cleared.
 
     :raises GroundswellError: for a batch, dataset, image or template that will not do; nothing is published.
     """
@@ -66,7 +64,13 @@ def load_dataset(run: LabelingRun, *, relabel: bool) -> list[int]:
 def _read(run: LabelingRun) -> list[Item]:
     batch, dataset = run.batch, run.batch.dataset
     batch.check_files()
-    items = read_items(_text(run), name=dataset.path, format=dataset.format, key=dataset.key)
+    gold_labels(run)  # what cannot be read must stop the run before the first HIT
+    items = read_items(
+        read_text(run, dataset.path, option="dataset.path"),
+        name=dataset.path,
+        format=dataset.format,
+        key=dataset.key,
+    )
     _check_columns(run, dataset.path, items[0])
     for item in items:
         where = f"{dataset.path}: item {item.id!r}"
@@ -136,51 +140,17 @@ def _check_split(run: LabelingRun, items: Sequence[Item]) -> None:
             )
 
 
-def _text(run: LabelingRun) -> str:
-    path = run.batch.dataset.path
-    try:
-        return _bytes(run, path).decode()
-    except UnicodeDecodeError as error:
-        raise DatasetError(f"{path}: byte {error.start} is not UTF-8; save the file as UTF-8") from error
-
-
-def _bytes(run: LabelingRun, path: str) -> bytes:
-    if not path.startswith("s3://"):
-        return _local_bytes(path)
-    bucket, key = s3_location(path)
-    try:
-        response = run.s3.get_conn().get_object(Bucket=bucket, Key=key)
-    except ClientError as error:
-        if error_code(error) in {"NoSuchKey", "404"}:
-            raise DatasetError(
-                f"{run.batch.file.name}: dataset.path: there is no object {path}; "
-                "upload it, or correct the path"
-            ) from error
-        if error_code(error) in MISSING_BUCKET_CODES:
-            raise DatasetError(
-                f"{run.batch.file.name}: dataset.path: there is no bucket {bucket}; "
-                "create it, or correct the path"
-            ) from error
-        raise
-    return bytes(response["Body"].read())
-
-
-def _local_bytes(path: str) -> bytes:
-    try:
-        return Path(path).read_bytes()
-    except OSError as error:
-        raise DatasetError(f"{path}: cannot be read: {error.strerror or error}") from error
-
-
 def _new_items(run: LabelingRun, items: Sequence[Item], *, relabel: bool) -> list[Item]:
     if relabel:
         return list(items)
     labelled = {row["item"] for row in all_labels(run)}
     taken = taken_by_others(run.store, run.batch.name, run.run_id, now=now_text()) - labelled
-    new = [item for item in items if item.id not in labelled | taken]
+    experts = waiting(run).keys()
+    new = [item for item in items if item.id not in labelled | taken | experts]
     log.info(
-        "%d of %d items are new; %d are labelled, about %d other runs are asking or may still ask",
-        *(len(new), len(items), len(labelled), len(taken)),
+        "%d of %d items are new; %d are labelled, about %d other runs are asking or may still ask, "
+        "%d wait for experts",
+        *(len(new), len(items), len(labelled), len(taken), len(experts)),
     )
     return new
 

@@ -5,105 +5,103 @@ from __future__ import annotations
 import hashlib
 import json
 import logging
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from datetime import datetime
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from groundswell import __version__
-from groundswell.aws.pages import LABEL_FIELD
-from groundswell.aws.runs import LabelingRun, now_text, part_store
+from groundswell.aws.experts import (
+    asked_experts,
+    expert_answers,
+    expert_rows,
+    keep_queued,
+    take_answers,
+    waiting,
+    write_queue,
+)
+from groundswell.aws.known import gold_labels
+from groundswell.aws.labelling import Known, Labelling, as_rows
+from groundswell.aws.runs import LabelingRun
+from groundswell.aws.skill import keep_skill
 from groundswell.errors import DatasetError
-from groundswell.ledger import Outcome, RunState
+from groundswell.ledger import RunState
 from groundswell.ledger.claims import release
 from groundswell.ledger.ledger import decode, encode
 from groundswell.ledger.shards import read_items
 
+if TYPE_CHECKING:
+    from groundswell.consolidation.findings import Finding
+
 log = logging.getLogger(__name__)
+
+
+#: The document beside the ledger: how labels came about, and what is odd about them.
+DOCUMENT = "consolidation.json"
+
+#: Items without a label that the log names.
+_NAMED = 50
 
 
 def consolidate(run: LabelingRun) -> dict[str, Any]:
     """
-    Write one label per item, with its provenance, from everything that workers answered.
+    Write one label per item, with its provenance, from everything that workers and experts said.
 
-    Pure but for its outputs: it asks nobody, so it can be cleared and run again at any time.
-    Returns the URI of the labels and the counts ``labelled`` and ``unlabelled``.
+    It asks nobody, so it can be cleared and run again at any time, also with another method. What it writes
+    besides: ``consolidation.json``, the workers' skill for later runs, and the experts' queue.
+
+    Returns the URI of the labels and the counts ``labelled``, ``unlabelled`` and ``queued``.
+
+    :raises DatasetError: where the gold file cannot be used.
     """
     state = run.ledger.fold()
     items = read_items(run.ledger)
-    rows = _label_rows(run, state, items)
-    key = run.ledger.append("labels", rows)
-    unlabelled = sorted(items.keys() - {row["item"] for row in rows})
-    _hand_over(run, rows)
+    crowd = _crowd_labels(run)
+    odd = _take_experts_word(run, items.keys() | crowd.keys())
+    found = Labelling(run, state, items, Known(gold_labels(run), expert_answers(run)))
+    key = run.ledger.append("labels", found.rows)
+    _hand_over(run, found.rows)
+    keep_skill(run, state, found.answers, found.consensus)
+    # Before the items are anybody's again: no other run may take them for its own
+    keep_queued(run, found.for_experts)
+    queued, waits = {row["item"] for row in found.for_experts}, waiting(run, _crowd_labels(run))
+    queue_uri = write_queue(run, waits)
+    unlabelled = sorted(items.keys() - {row["item"] for row in found.rows})
     # What workers may still answer is not asked about by another run
     release(run.store, run.batch.name, run.run_id, set(unlabelled).difference(state.open_items))
-    for item in unlabelled:
-        log.warning(
-            "item %r has no label (%s); the next run asks again", item, state.outcomes.get(item, "open")
-        )
-    log.info("%d items labelled, %d not", len(rows), len(unlabelled))
+    findings = [*odd, *found.findings]
+    document = found.document() | {
+        "unlabelled": len(unlabelled),
+        "queued": len(queued),
+        "waiting_for_experts": len(waits),
+        "queue_uri": queue_uri,
+        "findings": as_rows(findings),
+    }
+    uri = run.ledger.put_document(DOCUMENT, run.context() | document)
+    _tell(state, findings, unlabelled, queued)
+    log.info("%d items labelled, %d not; %s", len(found.rows), len(unlabelled), uri)
     return {
         "labels_uri": run.store.uri(key) if key else None,
-        "labelled": len(rows),
+        "labelled": len(found.rows),
         "unlabelled": len(unlabelled),
+        "queued": len(queued),
     }
 
 
-def _label_rows(
-    run: LabelingRun, state: RunState, items: Mapping[str, Mapping[str, str]]
-) -> list[dict[str, Any]]:
-    from groundswell.consolidation.classification.majority import majority
-    from groundswell.consolidation.data import Answers
-
-    names = list(items)
-    counted = [row for item in names for row in state.counted(item)]
-    answers = Answers.from_rows(
-        ((row["item"], row["worker"], row["label"]) for row in counted),
-        labels=run.batch.task.labels,
-        tasks=names,
-    )
-    consensus = majority(answers)
-    common = _provenance(run, state)
-    return [
-        {
-            "item": item,
-            "label": run.batch.task.labels[consensus.label[position]],
-            "confidence": round(float(consensus.confidence[position]), 6),
-            "n_answers": int(consensus.n_answers[position]),
-            "answers": [_trace(row) for row in state.answers_of(item)],
-            "outcome": state.outcomes.get(item, "open"),
-            "cents": _cost(state, item),
-            "values": dict(items[item]),
-            **common,
-        }
-        for position, item in enumerate(names)
-        # An item that was given up has answers too, but not what the batch asked for
-        if consensus.label[position] >= 0 and state.outcomes.get(item) is Outcome.SETTLED
-    ]
+def _take_experts_word(run: LabelingRun, items: Collection[str]) -> list[Finding]:
+    wanted = run.batch.redundancy.experts or run.live.redundancy.experts
+    return take_answers(run, items) if wanted or asked_experts(run) else []
 
 
-def _cost(state: RunState, item: str) -> int:
-    paid = (state.payments.get(row["assignment"]) for row in state.answers_of(item))
-    return sum(payment["cents"] for payment in paid if payment)
-
-
-def _trace(row: Mapping[str, Any]) -> dict[str, Any]:
-    """Return an answer as a label's record shows it: the worker by a pseudonym."""
-    worker = hashlib.sha256(f"groundswell:{row['worker']}".encode()).hexdigest()[:12]
-    return {"assignment": row["assignment"], "worker": worker, LABEL_FIELD: row["label"]}
-
-
-def _provenance(run: LabelingRun, state: RunState) -> dict[str, Any]:
-    # The time is that of the last answer, not of this task: the same answers give the same bytes
-    submitted = [row["submitted"] for row in state.answers.values()]
-    return {
-        "at": max(submitted, default=now_text()),
-        "run_id": run.run_id,
-        "method": "majority",
-        "rule": run.batch.redundancy.model_dump(),
-        "template_sha256": run.batch.template_hash(),
-        "code_version": __version__,
-    }
+def _tell(
+    state: RunState, findings: Sequence[Finding], unlabelled: Sequence[str], queued: Collection[str]
+) -> None:
+    for item in unlabelled[:_NAMED]:
+        then = "it waits for an expert" if item in queued else "the next run asks again"
+        log.warning("item %r has no label (%s); %s", item, state.outcomes.get(item, "open"), then)
+    if len(unlabelled) > _NAMED:
+        log.warning("%d more items have no label", len(unlabelled) - _NAMED)
+    for each in findings:
+        log.log(logging.WARNING if each.severity == "warning" else logging.INFO, "%s", each.text)
 
 
 def _labels_prefix(run: LabelingRun) -> str:
@@ -120,14 +118,25 @@ def _hand_over(run: LabelingRun, rows: Sequence[Mapping[str, Any]]) -> None:
     run.store.put(_handed_over(run), encode(rows))
 
 
-def all_labels(run: LabelingRun) -> list[dict[str, Any]]:
-    """Return the latest label of every item that any run of the batch labelled, by item id."""
+def _crowd_labels(run: LabelingRun) -> dict[str, dict[str, Any]]:
+    """Return item -> row of the latest label that any run of the batch handed over."""
     latest: dict[str, dict[str, Any]] = {}
     for key in run.store.keys(_labels_prefix(run)):
         for row in decode(run.store.get(key) or b"", key):
             known = latest.get(row["item"])
             if known is None or (row["at"], row["run_id"]) > (known["at"], known["run_id"]):
                 latest[row["item"]] = row
+    return latest
+
+
+def all_labels(run: LabelingRun) -> list[dict[str, Any]]:
+    """
+    Return the label of every item that any run of the batch or an expert labelled, by item id.
+
+    An expert's word counts most, then the latest run's.
+    """
+    crowd = _crowd_labels(run)
+    latest = crowd | expert_rows(run, crowd)
     return [latest[item] for item in sorted(latest)]
 
 
@@ -218,6 +227,6 @@ def image_uris(run: LabelingRun, rows: Sequence[Mapping[str, Any]]) -> dict[str,
 
 
 def _upload(run: LabelingRun, path: Path, key: str) -> str:
-    store = part_store(run.batch.output.uri, run.s3)
+    store = run.outputs
     store.put(key, path.read_bytes())
     return store.uri(key)

@@ -12,12 +12,28 @@ from groundswell.aws.limits import RunLimit
 from groundswell.aws.pace import keep_pace
 from groundswell.aws.progress import Progress
 from groundswell.aws.runs import LabelingRun
+from groundswell.aws.steps.labels import DOCUMENT as CONSOLIDATION
 from groundswell.aws.steps.reconcile import DOCUMENT as RECONCILIATION
 from groundswell.aws.steps.spend import release
 from groundswell.ledger import RunState
 
 #: What the summary tells of an approval.
 _APPROVAL = ("what", "by", "at", "limit_cents")
+
+#: What the summary tells of the consolidation.
+_OF_CONSOLIDATION = (
+    "method",
+    "confidence_is",
+    "labelled",
+    "labelled_by",
+    "unlabelled",
+    "queued",
+    "waiting_for_experts",
+    "queue_uri",
+    "accuracy_on_gold",
+    "agreement",
+    "findings",
+)
 
 log = logging.getLogger(__name__)
 
@@ -55,6 +71,7 @@ def summarise(
         "bonuses": _bonuses(state),
         "approvals": [{key: row.get(key) for key in _APPROVAL} for row in state.approvals],
         "pay": keep_pace(run, state),
+        "consolidation": _consolidated(run),
         "labels_uri": labels.get("labels_uri"),
         "train_uri": dataset.get("train_uri"),
         "test_uri": dataset.get("test_uri"),
@@ -105,6 +122,12 @@ def _reconciled(run: LabelingRun) -> dict[str, Any]:
     found = run.ledger.get_document(RECONCILIATION)
     rows = None if found is None else len(found["rows"])
     return {"reconciled": None if rows is None else rows == 0, "differences": rows}
+
+
+def _consolidated(run: LabelingRun) -> dict[str, Any]:
+    """Return how labels came about, and what is odd about them; {} where the run did not come to that."""
+    found = run.ledger.get_document(CONSOLIDATION) or {}
+    return {name: found[name] for name in _OF_CONSOLIDATION if name in found}
 
 
 def _cleaned(result_of: Callable[[str], Any], states: Mapping[str, str | None]) -> list[str]:
