@@ -8,9 +8,11 @@ each item that two workers share, the probability of the same mistake is the lar
   often the two err elsewhere;
 - the label: both workers' own confusion of the item's label with the wrong one, independently.
 
-The mistakes in common are then held against a Poisson variable with the sum of these, and the probability
-against the number of pairs that might have been found. Pairs are found through their common mistakes, so that
-ten thousand workers do not make fifty million pairs.
+The mistakes in common are then held against a Poisson variable with the sum of these. Where nearly all
+mistakes of the two are in common, so that it tells how few each made alone, they are held against a binomial
+variable of the items on which either erred. Both stand for sums of unequal chances, whose tails are below
+theirs (Hoeffding 1956). The number of pairs that might have been found is allowed for. Pairs are found through
+their common mistakes, so that ten thousand workers do not make fifty million pairs.
 """
 
 from __future__ import annotations
@@ -20,7 +22,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.special import pdtrc
+from scipy.special import bdtrc, pdtrc
 
 if TYPE_CHECKING:
     from groundswell.consolidation.data import Answers
@@ -37,6 +39,10 @@ ALIKE = 0.5
 """A pair's common mistakes are at least this share of all mistakes of the two on the items they share."""
 TIMES = 2.0
 """And at least this many times what the two explanations expect."""
+NEARLY_ALL = 0.8
+"""From this share of all mistakes of the two on, those that each made alone count, too."""
+SURPRISING = 0.75
+"""But only if the two explanations expect at most this share."""
 LARGEST_GROUP = 20
 """An item on which more workers make one and the same mistake misleads; it says nothing about pairs."""
 LEAST_ON_ITEM = 4
@@ -74,13 +80,28 @@ def copies(answers: Answers, tally: Tally, label: NDArray[np.int32]) -> tuple[Pa
     first, second, common = mistakes.pairs()
     found = []
     if len(first):
-        expected, shared, either = mistakes.expectation(first, second, common)
-        tail = pdtrc(common - 1, expected)
-        certain = (tail <= FALSE_ALARM / mistakes.possible_pairs()) & (common >= ALIKE * either)
-        for at in np.flatnonzero(certain & (common >= TIMES * expected)):
+        seen = mistakes.expectation(first, second)
+        limit = FALSE_ALARM / 2 / mistakes.possible_pairs()
+        often = (pdtrc(common - 1, seen.expected) <= limit) & (common >= TIMES * seen.expected)
+        together = (bdtrc(common - 1, seen.either, seen.overlap) <= limit) & (seen.overlap <= SURPRISING)
+        chosen = (often & (common >= ALIKE * seen.either)) | (together & (common >= NEARLY_ALL * seen.either))
+        for at in np.flatnonzero(chosen):
             pair = (int(first[at]), int(second[at]))
-            found.append(Pair(pair, int(shared[at]), int(common[at]), int(either[at]), float(expected[at])))
+            counts = (int(seen.shared[at]), int(common[at]), int(seen.either[at]))
+            found.append(Pair(pair, *counts, float(seen.expected[at])))
     return tuple(sorted(found, key=lambda pair: (-pair.common, pair.workers)))
+
+
+@dataclass(frozen=True, eq=False)
+class _Expectation:
+    """What two people who do not know of each other would do, per pair."""
+
+    expected: _Floats
+    """Common mistakes."""
+    overlap: _Floats
+    """Mean probability of a common mistake on the items where either errs."""
+    shared: _Ints
+    either: _Ints
 
 
 @dataclass(frozen=True, eq=False)
@@ -157,15 +178,15 @@ class _Mistakes:
         meetings = float((self.n - 1).sum()) / 2
         return max(1.0, min(workers * (workers - 1) / 2, meetings / LEAST_COMMON))
 
-    def expectation(self, first: _Ints, second: _Ints, common: _Ints) -> tuple[_Floats, _Ints, _Ints]:
-        """Common mistakes to be expected of each pair; the items they share; mistakes of either there."""
-        alpha, beta, alike = self._mislead(common)
+    def expectation(self, first: _Ints, second: _Ints) -> _Expectation:
+        """Work out what is to be expected of each pair on the items that both answered."""
+        alpha, beta, alike = self._mislead()
         tendency = self._tendency(alpha, beta)
         begin = np.searchsorted(self.worker, np.arange(self.n_workers + 1))
-        confusion, place = self._confusion(first, second)
-        expected = np.zeros(len(first))
-        shared, either = np.zeros(len(first), dtype=np.int64), np.zeros(len(first), dtype=np.int64)
         sizes = np.diff(begin)
+        confusion, place = self._confusion(first, second)
+        expected, overlap = np.zeros(len(first)), np.ones(len(first))
+        shared, either = np.zeros(len(first), dtype=np.int64), np.zeros(len(first), dtype=np.int64)
         for at, (one, two) in enumerate(zip(first, second, strict=True)):
             one, two = (one, two) if sizes[one] <= sizes[two] else (two, one)
             mine = np.arange(begin[one], begin[one + 1])
@@ -175,17 +196,23 @@ class _Mistakes:
             mine, theirs = mine[both], found[both]
             own = self.wrong[mine].astype(np.int64) + self.wrong[theirs]
             rest, wrong = self.n[mine] - 2, self.errors[mine] - own
-            size = alpha + beta + rest
-            item = (alpha + wrong) * (alpha + wrong + 1) / (size * (size + 1))
-            item = item * tendency[one] * tendency[two] * np.where(wrong > 0, 1.0, alike)
+            single = (alpha + wrong) / (alpha + beta + rest)
+            same = single * (alpha + wrong + 1) / (alpha + beta + rest + 1) * np.where(wrong > 0, 1.0, alike)
+            same = same * tendency[one] * tendency[two]
+            share = _overlap(same, single * tendency[one], single * tendency[two])
             if confusion is not None:
+                right = self.right[mine]
                 a, b = confusion[place[one]], confusion[place[two]]
-                item = np.maximum(item, (a * b).sum(axis=1)[self.right[mine]])
-            expected[at] = np.minimum(item, _MOST).sum()
-            shared[at], either[at] = len(mine), int((own > 0).sum())
-        return expected, shared, either
+                both_so = (a * b).sum(axis=1)
+                same = np.maximum(same, both_so[right])
+                share = np.maximum(share, _overlap(both_so, a.sum(axis=1), b.sum(axis=1))[right])
+            erred = own > 0
+            expected[at] = np.minimum(same, _MOST).sum()
+            overlap[at] = share[erred].mean()
+            shared[at], either[at] = len(mine), int(erred.sum())
+        return _Expectation(expected, overlap, shared, either)
 
-    def _mislead(self, common: _Ints) -> tuple[float, float, float]:
+    def _mislead(self) -> tuple[float, float, float]:
         """Beta distribution of an item's share of mistakes by moments; how often two of them are the same."""
         once = np.unique(self.task, return_index=True)[1]
         n, errors = self.n[once].astype(np.float64), self.errors[once].astype(np.float64)
@@ -226,3 +253,8 @@ class _Mistakes:
         shares: _Floats = (counts + _SHRINK * pooled) / (counts.sum(axis=2, keepdims=True) + _SHRINK)
         shares[:, np.arange(self.n_labels), np.arange(self.n_labels)] = 0.0
         return shares, place
+
+
+def _overlap(both: _Floats, one: _Floats, two: _Floats) -> _Floats:
+    """Probability that both err in the same way where at least one of them errs."""
+    return np.minimum(both / np.maximum(one + two - both, both), 1.0)

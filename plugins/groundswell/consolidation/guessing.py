@@ -92,8 +92,8 @@ def agreement(answers: Answers, tally: Tally, label: NDArray[np.int32]) -> Agree
     task, worker, given = answers.task[shared], answers.worker[shared], answers.label[shared]
     others = 1.0 / (tally.n_answers[task] - 1)
     same = (tally.votes[tally.pair_of[shared]] - 1) * others
-    n = np.bincount(worker, minlength=n_workers).astype(np.float64)
-    count = np.maximum(n, 1)
+    n: _Floats = np.bincount(worker, minlength=n_workers).astype(np.float64)
+    count: _Floats = np.maximum(n, 1.0)
 
     def per_label(values: _Floats) -> sp.csr_array:
         return sp.csr_array((values, (worker, given)), shape=(n_workers, n_labels))
@@ -105,8 +105,7 @@ def agreement(answers: Answers, tally: Tally, label: NDArray[np.int32]) -> Agree
     weights = sp.csr_array((others, (worker, task)), shape=(n_workers, len(tally.n_answers)))
     around = (weights @ votes - per_label(others)).tocsr()
     own, agreed = per_label(np.ones(len(task))), per_label(same)
-    inverse: _Floats = np.divide(1.0, count)
-    mean_around = sp.csr_array(around.multiply(inverse[:, None]))
+    mean_around = sp.csr_array(around.multiply((1.0 / count)[:, None]))
 
     by_chance = _row_sums(own * mean_around)
     excess = _row_sums(agreed) - by_chance
