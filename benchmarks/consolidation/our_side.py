@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import json
 import sys
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
@@ -14,14 +15,20 @@ import numpy as np
 from benchmarks.consolidation.crowds import LABELS, Numbered
 from benchmarks.consolidation.measuring import measure
 from groundswell.consolidation.classification import METHODS
-from groundswell.consolidation.data import Answers
+from groundswell.consolidation.classification.dawid_skene import dawid_skene
+from groundswell.consolidation.data import Answers, Consensus
+
+VARIANTS: dict[str, Callable[[Answers], Consensus]] = {
+    "dawid_skene, 10 rounds": lambda answers: dawid_skene(answers, rounds=10, tolerance=-1.0)
+}
 
 
 def main(method: str, folder: Path, runs: int) -> None:
     """Measure and print."""
-    METHODS[method](_load(folder / "warm.npz"))
+    consolidate = VARIANTS.get(method) or METHODS[method]
+    consolidate(_load(folder / "warm.npz"))
     answers = _load(folder / "answers.npz")
-    consensus, cost = measure(lambda: METHODS[method](answers), runs)
+    consensus, cost = measure(lambda: consolidate(answers), runs)
     right = float(np.mean(consensus.label == np.load(folder / "truth.npy")))
     print(json.dumps({**cost.as_json(), "accuracy": right}))
 

@@ -10,6 +10,7 @@ and score per task. Nothing of Groundswell is imported: that environment does no
 from __future__ import annotations
 
 import json
+import math
 import resource
 import signal
 import sys
@@ -38,6 +39,8 @@ from benchmarks.consolidation.measuring import measure
 METHODS: dict[str, Callable[[], Any]] = {
     "MV": MajorityVote,
     "DS": DawidSkene,
+    # Never done before the tenth round
+    "DS, 10 rounds": lambda: DawidSkene(n_iter=10, tol=-math.inf),
     "OneCoinDS": OneCoinDawidSkene,
     "Wawa": Wawa,
     "ZBS": ZeroBasedSkill,
@@ -74,14 +77,15 @@ def _labels(method: str, folder: Path, name: str) -> dict[str, Any]:
     table, n_tasks = _load(folder / f"{name}.npz")
     began = process_time()
     try:
-        model = METHODS[method]().fit(table)
+        model = METHODS[method]()
+        labels = model.fit_predict(table)
     except Exception as error:  # whatever breaks is a result
         signal.setitimer(signal.ITIMER_PROF, 0)
         return {"set": name, "error": f"{type(error).__name__}: {error}".splitlines()[0][:200]}
     signal.setitimer(signal.ITIMER_PROF, 0)
     seconds = process_time() - began
     label = np.full(n_tasks, -1, dtype=np.int32)
-    label[model.labels_.index.to_numpy()] = model.labels_.to_numpy()
+    label[labels.index.to_numpy()] = labels.to_numpy()
     score = np.full(n_tasks, np.nan)
     if getattr(model, "probas_", None) is not None:
         score[model.probas_.index.to_numpy()] = model.probas_.max(axis=1).to_numpy()
