@@ -40,17 +40,17 @@ from groundswell.consolidation.classification.em import (
     Weights,
     consensus,
     fit,
-    pseudo_counts,
     vote_shares,
+)
+from groundswell.consolidation.classification.priors import (
+    POOLED,
+    RIGHT,
+    WRONG,
+    pseudo_counts,
+    row_average,
 )
 from groundswell.consolidation.classification.streaming import Expected
 from groundswell.consolidation.data import Answers, Consensus, Earlier
-
-RIGHT, WRONG = 4.0, 1.0
-"""Pseudo-counts of right and wrong answers, before anything is known: most workers are mostly right."""
-
-POOLED = 8.0
-"""Pseudo-counts of each row of a worker's confusion matrix."""
 
 _LEAST = 1e-10
 """The least count of a label that a worker gave, where there is no prior: so that its logarithm is finite."""
@@ -132,7 +132,7 @@ def _maximiser(problem: Problem, right: float, wrong: float, pooled: float) -> C
         counts = expected.counts + before
         if pooled:
             totals = counts.sum(axis=1, keepdims=True) + pooled
-            counts += pooled * _average(counts, right, wrong)
+            counts += pooled * row_average(counts, right, wrong)
         elif right == 0 or wrong == 0:
             counts = np.where(gave, np.maximum(counts + fixed, _LEAST), 0.0)
             totals = np.maximum(counts.sum(axis=1, keepdims=True), _LEAST)
@@ -146,17 +146,3 @@ def _maximiser(problem: Problem, right: float, wrong: float, pooled: float) -> C
         return Weights(log_weights.reshape(-1, n_labels), log_prior)
 
     return maximise
-
-
-def _average(counts: NDArray[np.float64], right: float, wrong: float) -> NDArray[np.float64]:
-    """Return what rows are drawn to: the worker's accuracy, and the crowd's mistakes."""
-    n_labels = counts.shape[2]
-    each = np.arange(n_labels)
-    hits = counts[:, each, each].sum(axis=1)
-    accuracy = (hits + right) / (counts.sum(axis=(1, 2)) + right + wrong)
-    mistakes = counts.sum(axis=0)
-    mistakes[each, each] = 0
-    share = (mistakes + 1) / (mistakes.sum(axis=0) + max(n_labels - 1, 1))
-    average: NDArray[np.float64] = (1 - accuracy)[:, np.newaxis, np.newaxis] * share
-    average[:, each, each] = accuracy[:, np.newaxis]
-    return average

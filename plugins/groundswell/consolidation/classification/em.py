@@ -31,10 +31,12 @@ _DOUBLE_UP_TO = 2**18
 class Problem:
     """What every model starts from.
 
-    :param known: gold in the layout's order, ``None`` where there is none
+    :param gold: per task the position of its known label, or -1
+    :param known: the same in the layout's order, ``None`` where nothing is known
     """
 
     layout: Layout
+    gold: NDArray[np.int32] | None
     known: NDArray[np.int32] | None
     earlier: Earlier | None
     precision: Precision
@@ -58,7 +60,7 @@ class Problem:
         layout = Layout.of(answers)
         if precision is None:
             precision = "exact" if len(layout) <= _DOUBLE_UP_TO else "single"
-        return cls(layout, layout.known(gold), earlier, precision)
+        return cls(layout, gold, layout.known(gold), earlier, precision)
 
 
 class _Options(TypedDict):
@@ -158,6 +160,11 @@ def consensus(problem: Problem, fitted: Fitted, method: str) -> Consensus:
         q = _merged(latent, n_labels)
         posterior[tasks] = q
         label[tasks], confidence[tasks], tied[tasks] = elect(q)
+    if problem.gold is not None:
+        # Those with answers have it from the E-step
+        alone = np.flatnonzero((problem.gold >= 0) & (layout.n_answers == 0))
+        posterior[alone] = np.eye(n_labels)[problem.gold[alone]]
+        label[alone], confidence[alone] = problem.gold[alone], 1.0
     skill = skill_of(*right_and_wrong(fitted.expected, layout, problem.earlier))
     return Consensus(
         label=label,
@@ -208,24 +215,6 @@ def vote_shares(votes: NDArray[np.float64]) -> NDArray[np.float64]:
     """Return each label's share of a task's votes, where most models start."""
     shares: NDArray[np.float64] = votes / votes.sum(axis=1, keepdims=True)
     return shares
-
-
-def pseudo_counts(earlier: Earlier | None, n_labels: int) -> NDArray[np.float64] | float:
-    """Return earlier answers as counts to add, workers x label given x true label."""
-    if earlier is None:
-        return 0.0
-    if earlier.confusion is not None:
-        counts = np.swapaxes(earlier.confusion, 1, 2)
-    else:
-        # As if they were equally many of each class, and mistakes equally often each wrong label
-        same = np.eye(n_labels)
-        counts = earlier.right[:, np.newaxis, np.newaxis] * same / n_labels
-        counts = counts + earlier.wrong[:, np.newaxis, np.newaxis] * (1 - same) / max(
-            n_labels * (n_labels - 1), 1
-        )
-    # On a grid, so that their sums are exact too
-    result: NDArray[np.float64] = np.rint(counts * 2**20) / 2**20
-    return result
 
 
 def _merged(latent: NDArray[np.float64], n_labels: int) -> NDArray[np.float64]:

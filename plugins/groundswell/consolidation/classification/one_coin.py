@@ -30,11 +30,9 @@ from groundswell.consolidation.classification.em import (
     fit,
     vote_shares,
 )
+from groundswell.consolidation.classification.priors import RIGHT, WRONG
 from groundswell.consolidation.classification.streaming import Expected
 from groundswell.consolidation.data import Answers, Consensus, Earlier
-
-RIGHT, WRONG = 4.0, 1.0
-"""Pseudo-counts of right and wrong answers, before anything is known: most workers are mostly right."""
 
 
 def one_coin(

@@ -9,8 +9,11 @@ m, l] expected counts:
 
 * E-step: q_i[k, m] proportional to exp(E log tau[k] + E log eta[k, m] + the sum over answers of E log
   pi_j[k, m, l])
-* M-step: E log pi_j[k, m, l] = psi(c_j[k, m, l] + alpha[k, l]) - psi(sum over l of the same), and alike for
-  tau (with pseudo-count 1) and eta (``mixing`` / M)
+* M-step: E log pi_j[k, m, l] = psi(c_j[k, m, l] + alpha_j[k, l]) - psi(sum over l of the same), and alike
+  for tau (with pseudo-count 1) and eta (``mixing`` / M)
+
+The prior alpha is that of :mod:`~.dawid_skene`: the worker's accuracy and the crowd's mistakes, over both
+subtypes. The paper's, 4 on the diagonal and 1 beside it, drowns the counts where there are many labels.
 
 The paper starts at random subtypes, and its result depends on the luck of that; restarts do not reliably
 find the better of two solutions. Here the start is the vote: an item whose votes agree starts mostly in the
@@ -32,14 +35,17 @@ from groundswell.consolidation.classification.em import (
     Weights,
     consensus,
     fit,
-    pseudo_counts,
     vote_shares,
+)
+from groundswell.consolidation.classification.priors import (
+    POOLED,
+    RIGHT,
+    WRONG,
+    pseudo_counts,
+    row_average,
 )
 from groundswell.consolidation.classification.streaming import Expected
 from groundswell.consolidation.data import Answers, Consensus, Earlier
-
-RIGHT, WRONG = 4.0, 1.0
-"""Pseudo-counts of each row of a confusion matrix, as in the paper."""
 
 MIXING = 0.1
 """Pseudo-count of the subtypes of a class, as in the paper: a subtype that is not needed dies out."""
@@ -54,6 +60,7 @@ def subtypes(
     earlier: Earlier | None = None,
     right: float = RIGHT,
     wrong: float = WRONG,
+    pooled: float = POOLED,
     mixing: float = MIXING,
     rounds: int = ROUNDS,
     tolerance: float = TOLERANCE,
@@ -62,15 +69,16 @@ def subtypes(
 
     :param gold: a task whose label is known has it for certain, and teaches how good its workers are
     :param earlier: earlier answers of the workers, added to the counts of either subtype
-    :param right: pseudo-count of each right answer, above 0
-    :param wrong: pseudo-count of each wrong answer, above 0
+    :param right: pseudo-count of right answers of each worker, above 0
+    :param wrong: pseudo-count of wrong answers of each worker, above 0
+    :param pooled: pseudo-counts of each class of a worker, at the worker's and the crowd's averages, above 0
     :param mixing: pseudo-count of the subtypes of a class, above 0
     :param rounds: E-steps at most
     :param tolerance: stop when fewer than this share of the answers changed their class in a round
     :raises AnswerError: gold or earlier skill do not fit the answers
     """
     problem = Problem.of(answers, gold, earlier)
-    maximise = _maximiser(problem, right, wrong, mixing)
+    maximise = _maximiser(problem, right, wrong, pooled, mixing)
     fitted = fit(problem, _by_margin, maximise, rounds=rounds, tolerance=tolerance, subtypes=_SUBTYPES)
     return consensus(problem, fitted, "subtypes")
 
@@ -88,15 +96,20 @@ def _by_margin(votes: NDArray[np.float64]) -> NDArray[np.float64]:
     return np.stack([shares * easy, shares * (1 - easy)], axis=2).reshape(len(shares), -1)
 
 
-def _maximiser(problem: Problem, right: float, wrong: float, mixing: float) -> Callable[[Expected], Weights]:
+def _maximiser(
+    problem: Problem, right: float, wrong: float, pooled: float, mixing: float
+) -> Callable[[Expected], Weights]:
     n_labels = problem.layout.n_labels
-    prior = np.full((n_labels, n_labels), wrong)
-    np.fill_diagonal(prior, right)
-    alpha = np.repeat(prior + pseudo_counts(problem.earlier, n_labels), _SUBTYPES, axis=-1)
+    # Nobody knows which subtype earlier answers were about
+    before = pseudo_counts(problem.earlier, n_labels)
 
     def maximise(expected: Expected) -> Weights:
-        counts = expected.counts + alpha
-        log_weights = digamma(counts) - digamma(counts.sum(axis=1, keepdims=True))
+        merged = expected.counts.reshape(-1, n_labels, n_labels, _SUBTYPES).sum(axis=3) + before
+        alpha = pooled * row_average(merged, right, wrong) + before
+        counts = expected.counts + np.repeat(alpha, _SUBTYPES, axis=-1)
+        totals = expected.counts.sum(axis=1, keepdims=True) + pooled
+        totals += np.repeat(before.sum(axis=1, keepdims=True), _SUBTYPES, axis=-1)
+        log_weights = digamma(counts) - digamma(totals)
         eta = expected.totals.reshape(n_labels, _SUBTYPES) + mixing / _SUBTYPES
         tau = expected.totals.reshape(n_labels, _SUBTYPES).sum(axis=1, keepdims=True) + 1
         log_prior = digamma(eta) - digamma(eta.sum(axis=1, keepdims=True))
