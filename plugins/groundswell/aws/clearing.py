@@ -43,10 +43,9 @@ def clear_hits(run: LabelingRun) -> dict[str, int]:
 
 
 def _delete_chunk(wave: Wave, items: list[str]) -> None:
-    for item in items:
-        if _may_owe(wave.state, item):
-            # Deleting cannot be undone: what the HIT got is recorded and paid first
-            wave.take_late(item)
+    # Deleting cannot be undone: what the HIT got is recorded and paid first
+    waiting = {item for item in items if _may_owe(wave.state, item) and not wave.take_late(item)}
+    items = [item for item in items if item not in waiting]
     _expire(wave, _half_expired(wave, items))
     _intend(wave, "delete", items)
     held = _delete(wave, items)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from botocore.exceptions import ClientError
@@ -27,6 +27,8 @@ log = logging.getLogger(__name__)
 
 #: HITs dealt with between two writes to the ledger.
 CHUNK = 50
+#: No list of the workforce lags behind for as long as this.
+LAG = timedelta(days=1)
 
 Assignment = Mapping[str, Any]
 
@@ -71,15 +73,16 @@ class Wave:
         """Deal with the HITs of these items, whether the workforce lists them as reviewable or not."""
         return self._take([item for item in items if not self._lost(item)])
 
-    def take_late(self, item: str, *, hit: str | None = None) -> None:
+    def take_late(self, item: str, *, hit: str | None = None) -> bool:
         """
         Record and pay what an item got, without deciding anything: also what waits for a review.
 
         :param hit: a HIT of the item that is not the ledger's: there should be one, and there are two.
+        :return: whether all that is on record is dealt with.
         """
         fetched = {item: self.run.mturk.assignments(hit)} if hit else self._fetch([item])
         self._record(fetched)
-        self._pay(fetched)
+        return item in self._pay(fetched)
 
     def _take(self, items: list[str]) -> int:
         seen: dict[str, int] = {}
@@ -226,7 +229,8 @@ class Wave:
                 try:
                     owed = [each for each in assignments if each["AssignmentId"] not in withheld]
                     rows.extend(filter(None, [self.payment_row(item, each) for each in owed]))
-                    done.append(item)
+                    if self._lists_all(item, assignments):
+                        done.append(item)
                 except ClientError as error:
                     if error_code(error) in CREDENTIAL_CODES or turk_code(error) == "InsufficientFunds":
                         raise
@@ -234,6 +238,19 @@ class Wave:
         finally:
             self.add("payments", rows)
         return done
+
+    def _lists_all(self, item: str, assignments: Iterable[Assignment]) -> bool:
+        """
+        Return whether no answer is missing that an earlier attempt recorded and may not have paid.
+
+        The list can lag behind; closed now, the item would never be looked at again.
+        """
+        listed = {each["AssignmentId"] for each in assignments}
+        unlisted = [row["submitted"] for row in self.state.unpaid(item) if row["assignment"] not in listed]
+        if not unlisted or datetime.fromisoformat(max(unlisted)) < self.run.mturk.now() - LAG:
+            return True
+        log.warning("item %r waits: the list of its answers lags behind", item)
+        return False
 
     def payment_row(self, item: str, assignment: Assignment) -> dict[str, Any] | None:
         """Approve an assignment that waits for it; return the payment's row unless it is recorded."""

@@ -249,6 +249,14 @@ class RunState:
             if row["label"] is not None and not self.is_rejected(row["assignment"])
         ]
 
+    def unpaid(self, item: str) -> list[dict[str, Any]]:
+        """Return the answers to an item that are neither paid nor rejected by the run."""
+        return [
+            row
+            for row in self.answers_of(item)
+            if row["assignment"] not in self.payments and row["assignment"] not in self.rejections
+        ]
+
     def is_rejected(self, assignment: str) -> bool:
         """Return whether an answer was rejected, and not paid after all: a rejection can be taken back."""
         return assignment in self.rejections and assignment not in self.payments
