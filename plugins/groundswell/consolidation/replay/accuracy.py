@@ -31,10 +31,10 @@ class Accuracy(NamedTuple):
 
 
 def methods(names: tuple[str, ...] | None = None) -> tuple[str, ...]:
-    """Return the methods to label by: ``default`` where there is one, the vote and the early model."""
+    """Return the methods to label by: ``default`` where there is one, the early model and the vote."""
     if names is not None:
         return names
-    return (*(name for name in ("default", "majority") if name in METHODS), EARLY)
+    return tuple(name for name in ("default", EARLY, "majority") if name == EARLY or name in METHODS)
 
 
 def accuracy(answers: Answers, code: NDArray[np.int8], truth: NDArray[np.int32], method: str) -> Accuracy:
@@ -69,7 +69,8 @@ def _by_method(method: str) -> Callable[[Answers, NDArray[np.int32]], NDArray[np
 
 def _support(answers: Answers, found: Consensus) -> NDArray[np.float64]:
     if isinstance(found.posterior, np.ndarray):
-        return found.posterior.astype(np.float64)
+        support: NDArray[np.float64] = np.asarray(found.posterior, dtype=np.float64)
+        return support
     shape = len(answers.task_names), len(answers.label_names)
     pair = answers.task.astype(np.int64) * shape[1] + answers.label
     return np.bincount(pair, minlength=shape[0] * shape[1]).reshape(shape).astype(np.float64)
@@ -85,7 +86,8 @@ def _by_early_model(answers: Answers, truth: NDArray[np.int32]) -> NDArray[np.fl
 def _shared(support: NDArray[np.float64], truth: NDArray[np.int32]) -> NDArray[np.float64]:
     """Return 1 over the number of best labels where the true one is among them, and 0 elsewhere."""
     best = support >= support.max(axis=1, keepdims=True) * (1 - _EQUAL)
-    return best[np.arange(len(truth)), truth] / best.sum(axis=1)
+    shares: NDArray[np.float64] = best[np.arange(len(truth)), truth] / best.sum(axis=1)
+    return shares
 
 
 _RIGHT = {EARLY: _by_early_model}

@@ -156,12 +156,15 @@ def _ledger_rows(path: Path) -> Iterator[_Answer]:
 
 
 def _ledger_row(row: Mapping[str, Any], place: str) -> _Answer:
-    cells = [row.get(name) for name in ("item", "worker", "label")]
-    for name, cell in zip(("item", "worker", "label"), cells, strict=True):
-        if not isinstance(cell, str):
-            raise AnswerError(f"{place}: {name}: {str(cell)[:40]!r} is not a text; give an answer's record")
+    for name in ("item", "worker", "label"):
+        if not isinstance(row.get(name), str):
+            raise AnswerError(
+                f"{place}: {name}: {str(row.get(name))[:40]!r} is not a text; give an answer's record"
+            )
     submitted = row.get("submitted")
-    return _Answer(*map(str, cells), submitted if isinstance(submitted, str) else "", place)
+    return _Answer(
+        row["item"], row["worker"], row["label"], submitted if isinstance(submitted, str) else "", place
+    )
 
 
 def _csv_rows(path: Path, needed: tuple[str, ...]) -> Iterator[tuple[str, dict[str, str]]]:

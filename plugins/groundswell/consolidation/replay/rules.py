@@ -74,11 +74,11 @@ def with_most(config: Mapping[str, Any], most: int) -> StoppingRule:
 
     So one rule can be compared over sets with many answers per item and with few.
     """
-    options = {"most": most, **config}
-    counts = {
-        name: min(options[name], options["most"]) for name in ("first", "agree", "lead") if name in options
-    }
-    return rule_from({**options, **counts})
+    options: dict[str, Any] = {"most": most, **config}
+    for name in ("first", "agree", "lead"):
+        if name in options:
+            options[name] = min(options[name], options["most"])
+    return rule_from(options)
 
 
 def usual(most: int) -> list[StoppingRule]:
