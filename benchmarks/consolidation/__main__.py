@@ -37,12 +37,13 @@ def accuracy(task: Task) -> Part:
     """All methods on the real crowds."""
     from benchmarks.consolidation.accuracy import measure_accuracies
     from benchmarks.consolidation.accuracy_report import accuracy_part
+    from benchmarks.consolidation.calibration import calibration_sections
 
     crowds = real_crowds(task.data)
     if task.quick:
         crowds = [crowd for crowd in crowds if len(crowd.answers) < 10_000]
     found = measure_accuracies(crowds, quick=task.quick, say=task.say)
-    return accuracy_part(found, [])
+    return accuracy_part(found, calibration_sections(found))
 
 
 def speed(task: Task) -> Part:
