@@ -318,6 +318,32 @@ def test_the_summary_of_a_run_without_a_model_shows_dashes() -> None:
     assert "prediction      -\n" in text
 
 
+def test_the_summary_tells_how_labels_came_about_and_what_is_odd() -> None:
+    found = {
+        "method": "default",
+        "confidence_is": "score",
+        "waiting_for_experts": 3,
+        "queue_uri": "s3://b/experts/iris/queue.csv",
+        "findings": [
+            {"severity": "warning", "text": "2 workers agree with the others no more than by chance; " * 3},
+            {"severity": "note", "text": "1 of 150 items has one answer"},
+        ],
+    }
+    lines = list(summary.lines({**SUMMARY, "consolidation": found}, right=147, judged=149))
+    text = "\n".join(lines)
+    for expected in (
+        "  method          default; confidence is a score",
+        "  experts         3 items wait in s3://b/experts/iris/queue.csv",
+        "  findings        warning: 2 workers agree with the others no more than by chance; 2 workers",
+        "                  note: 1 of 150 items has one answer",
+    ):
+        assert expected in text
+    assert max(map(len, lines)) < 115
+    found["findings"] = []
+    text = "\n".join(summary.lines({**SUMMARY, "consolidation": found}, right=147, judged=149))
+    assert "  findings        nothing odd about the answers or the labels" in text
+
+
 def test_accuracy_counts_only_items_that_can_be_judged() -> None:
     assert accuracy({"a": "x", "b": "y", "c": "z"}, {"a": "x", "b": "z"}) == (1, 2)
 

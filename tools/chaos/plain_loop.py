@@ -94,7 +94,7 @@ class PlainLoop:
         if hit["HITStatus"] != "Reviewable":
             return None
         label, count = max(votes.items(), key=lambda vote: vote[1], default=("unknown", 0))
-        if count >= redundancy["agree"] or hit["MaxAssignments"] >= redundancy["most"]:
+        if count >= redundancy.get("agree", 2) or hit["MaxAssignments"] >= redundancy["most"]:
             return label
         self._mturk.create_additional_assignments_for_hit(HITId=hit_id, NumberOfAdditionalAssignments=1)
         return None

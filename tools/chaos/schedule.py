@@ -16,6 +16,8 @@ HOUR, DAY = 3_600.0, 86_400.0
 
 #: agree, first, most
 _REDUNDANCY = ((2, 2, 5), (2, 2, 3), (1, 1, 3), (2, 3, 5), (3, 3, 5), (2, 2, 2), (1, 1, 1), (2, 1, 4))
+#: Rules, by how often they are drawn.
+_RULES = ("agree",) * 5 + ("confidence",) * 4 + ("lead",)
 #: Seconds that a HIT lives, and the seconds between two polls.
 _LIVES = ((2 * HOUR, 1_200), (6 * HOUR, 3_600), (3 * DAY, 8 * 3_600))
 
@@ -117,7 +119,7 @@ def schedule_of(seed: int) -> Schedule:
     return Schedule(
         seed=seed,
         items=items,
-        batch=_batch(chance, len(items), lifetime, interval),
+        batch=_batch(chance, seed, len(items), lifetime, interval),
         crowd=_crowd(chance, lifetime),
         clears=tuple(
             (chance.random(), chance.random(), chance.random() < 0.3)
@@ -137,7 +139,7 @@ def schedule_of(seed: int) -> Schedule:
     )
 
 
-def _batch(chance: random.Random, items: int, lifetime: float, interval: int) -> dict[str, Any]:
+def _batch(chance: random.Random, seed: int, items: int, lifetime: float, interval: int) -> dict[str, Any]:
     agree, first, most = chance.choice(_REDUNDANCY)
     certain, worst = items * first, items * most
     answers = worst if chance.random() < 0.6 else chance.randint(certain, worst)
@@ -146,7 +148,7 @@ def _batch(chance: random.Random, items: int, lifetime: float, interval: int) ->
     month = chance.choice((None, None, None, budget, budget + 6))
     auto_approval = chance.choice(("1h", "6h", "3d", "30d"))
     return {
-        "redundancy": {"rule": "agree", "agree": agree, "first": first, "most": most},
+        "redundancy": _rule(random.Random(f"rule {seed}"), agree) | {"first": first, "most": most},
         "shard_items": chance.choice((1, 2, 3, 500)),
         "spend__budget": f"{budget / 100:.2f}",
         "spend__approve_above": "0.01" if asked_first else f"{worst * ANSWER_CENTS / 100:.2f}",
@@ -164,6 +166,15 @@ def _batch(chance: random.Random, items: int, lifetime: float, interval: int) ->
             "timeout": f"{int(lifetime * 2)}s",
         },
     }
+
+
+def _rule(chance: random.Random, count: int) -> dict[str, Any]:
+    """Return a rule; it has its own chance, so that the rest of a schedule does not depend on it."""
+    rule = chance.choice(_RULES)
+    options: dict[str, Any] = {"rule": rule, "experts": chance.random() < 0.3}
+    # A modest confidence: what is learnt meanwhile turns an item from doubtful to settled and back
+    confidence = chance.choice((0.6, 0.75, 0.9))
+    return options | {rule: confidence if rule == "confidence" else count}
 
 
 def _review(chance: random.Random) -> dict[str, Any]:

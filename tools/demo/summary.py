@@ -58,6 +58,11 @@ def _consolidation(found: Mapping[str, Any]) -> Iterator[str]:
     if not found:
         return
     yield _row("method", f"{found['method']}; confidence is a {found['confidence_is']}")
+    if known := found.get("on_known"):
+        share = _share(known["right"], known["known"])
+        yield _row(
+            "on known items", f"{share}; a plain vote {_share(known['right_by_vote'], known['known'])}"
+        )
     if waits := found.get("waiting_for_experts"):
         yield _row("experts", f"{waits} items wait in {found.get('queue_uri')}")
     findings = found.get("findings") or ()

@@ -7,7 +7,7 @@ import math
 from collections import Counter
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
-from functools import cached_property
+from functools import cached_property, partial
 from typing import TYPE_CHECKING, Any
 
 from groundswell import __version__
@@ -83,11 +83,10 @@ class Labelling:
         self.gold = gold_of(self.answers, self.known.labels) if self.known.labels else None
         self.earlier = EarlierSkill.read(run, state)
         method = METHODS.get(run.batch.consolidation.method, METHODS["majority"])
-        self.consensus: Consensus = method(
-            self.answers,
-            gold=self.gold,
-            earlier=self.earlier.of(self.answers) if self.earlier else None,
+        self._method = partial(
+            method, self.answers, earlier=self.earlier.of(self.answers) if self.earlier else None
         )
+        self.consensus: Consensus = self._method(gold=self.gold)
 
     @cached_property
     def rows(self) -> list[Row]:
@@ -176,6 +175,30 @@ class Labelling:
         return {labels[-label]: round(min(share, 1.0), 4) for share, label in best}
 
     @cached_property
+    def _untold(self) -> Consensus | None:
+        """What the method makes of the answers without the known labels; None where none is known."""
+        return None if self.gold is None else self._method(gold=None)
+
+    @cached_property
+    def on_known(self) -> Row | None:
+        """
+        How many labels that are known the method finds by itself, and how many a plain vote; None for none.
+
+        Only items that workers answered count.
+        """
+        from groundswell.consolidation.classification.majority import majority
+
+        if self.gold is None or self._untold is None:
+            return None
+        judged = (self.gold >= 0) & (self._untold.n_answers > 0)
+        voted = majority(self.answers).label
+        return {
+            "known": int(judged.sum()),
+            "right": int((judged & (self._untold.label == self.gold)).sum()),
+            "right_by_vote": int((judged & (voted == self.gold)).sum()),
+        }
+
+    @cached_property
     def findings(self) -> list[Finding]:
         """What is odd about the answers or the labels."""
         from groundswell.consolidation.findings import Finding, look
@@ -185,6 +208,10 @@ class Labelling:
         found += [
             each for each in look(self.answers, self.consensus, gold=self.gold) if each.kind not in told
         ]
+        if self._untold is not None:
+            # Told the known labels, the method has all of them right
+            by_itself = look(self.answers, self._untold, gold=self.gold)
+            found += [each for each in by_itself if each.kind == "worse_than_votes"]
         if odd := self.known.contradictions:
             text = (
                 f"gold file and experts give {len(odd)} items different labels, and the gold file counts; "
@@ -205,6 +232,7 @@ class Labelling:
             "items": len(self.items),
             "labelled": len(self.rows),
             "labelled_by": {name: provenance[name] for name in ("crowd", "gold", "expert")},
+            "on_known": self.on_known,
             "tied": int(self.consensus.tied.sum()),
             "earlier_runs": list(self.earlier.runs) if self.earlier else [],
             "agreement": {

@@ -77,6 +77,13 @@ def test_a_whole_run(desk: Desk) -> None:
     }
     assert expected.items() <= document.items()
     assert document["labels_uri"] == results["consolidate"]["labels_uri"]
+    consolidation = document["consolidation"]
+    assert (consolidation["labelled"], consolidation["labelled_by"]["crowd"]) == (2, 2)
+    assert (consolidation["method"], consolidation["confidence_is"]) == (
+        run.batch.consolidation.method,
+        "score",
+    )
+    assert isinstance(consolidation["findings"], list)
     assert document["model"] == {
         "training_job": "iris-1",
         "artifacts_uri": "s3://b/model.tar.gz",
@@ -97,6 +104,7 @@ def test_a_run_that_failed_at_once(desk: Desk) -> None:
     document = report(run, {}, dict.fromkeys(DONE, "success"))
     assert (document["items"], document["spent_cents"], document["cleaned"]) == (0, 0, [])
     assert document["model"]["accuracy"] is None
+    assert document["consolidation"] == {}
 
 
 def test_what_people_and_programs_ask_of_a_run_that_is_over(desk: Desk) -> None:

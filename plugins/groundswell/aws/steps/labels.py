@@ -133,10 +133,12 @@ def all_labels(run: LabelingRun) -> list[dict[str, Any]]:
     """
     Return the label of every item that any run of the batch or an expert labelled, by item id.
 
-    An expert's word counts most, then the latest run's.
+    What the gold file said at the time counts most, then an expert's word, then the latest run.
     """
     crowd = _crowd_labels(run)
-    latest = crowd | expert_rows(run, crowd)
+    experts = expert_rows(run, crowd)
+    gold = {item: row for item, row in crowd.items() if row.get("provenance") == "gold"}
+    latest = crowd | experts | gold
     return [latest[item] for item in sorted(latest)]
 
 

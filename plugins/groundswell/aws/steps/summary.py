@@ -30,7 +30,7 @@ _OF_CONSOLIDATION = (
     "queued",
     "waiting_for_experts",
     "queue_uri",
-    "accuracy_on_gold",
+    "on_known",
     "agreement",
     "findings",
 )
