@@ -56,8 +56,8 @@ def agreement(
     """Return Krippendorff's alpha, percent agreement, and Fleiss' chance and kappa.
 
     Alpha is 1 - D_o / D_e (Krippendorff 2011, "Computing Krippendorff's Alpha-Reliability"), with the
-    observed disagreement D_o = 1/n sum_u 1/(m_u - 1) sum_{i != j in u} d(v_i, v_j) over the items u with m_u >= 2
-    answers, n answers in all, and the expected one D_e = 1/(n (n - 1)) sum_{i != j} d(v_i, v_j). The
+    observed disagreement D_o = 1/n sum_u 1/(m_u - 1) sum_{i != j in u} d(v_i, v_j) over the items u with
+    m_u >= 2 answers, n answers in all, and the expected one D_e = 1/(n (n - 1)) sum_{i != j} d(v_i, v_j). The
     difference d is 0 or 1 (nominal), or the square of the difference of the values (interval) or of their
     ranks (ordinal). Krippendorff's ordinal difference (sum_{g=c..k} n_g - (n_c + n_k) / 2)^2 is that of the
     mean ranks of the labels among all n answers, so no table of labels x labels is needed.
@@ -173,9 +173,9 @@ def _pairable(answers: Answers) -> tuple[_Ints, NDArray[np.int32]]:
     task, label, worker = answers.task[order], answers.label[order], answers.worker[order]
     new = np.ones(len(task), np.bool_)
     new[1:] = (task[1:] != task[:-1]) | (label[1:] != label[:-1]) | (worker[1:] != worker[:-1])
-    task, label = task[new].astype(np.int64), label[new]
-    several = np.bincount(task, minlength=1)[task] > 1
-    return task[several], label[several]
+    item, label = task[new].astype(np.int64), label[new]
+    several = np.bincount(item, minlength=1)[item] > 1
+    return item[several], label[several]
 
 
 def _equal_pairs(task: _Ints, label: NDArray[np.int32], first: _Ints) -> _Floats:
