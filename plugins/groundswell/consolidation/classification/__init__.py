@@ -15,6 +15,7 @@ from groundswell.consolidation.classification.dawid_skene import dawid_skene
 from groundswell.consolidation.classification.majority import majority
 from groundswell.consolidation.classification.one_coin import one_coin
 from groundswell.consolidation.classification.subtypes import subtypes
+from groundswell.consolidation.classification.weighted import weighted_majority
 from groundswell.consolidation.data import Answers, Consensus, Earlier
 
 
@@ -35,6 +36,7 @@ class Method(Protocol):
 
 METHODS: dict[str, Method] = {
     "majority": majority,
+    "weighted_majority": weighted_majority,
     "one_coin": one_coin,
     "dawid_skene": dawid_skene,
     "subtypes": subtypes,

@@ -32,6 +32,7 @@ from collections.abc import Callable
 import numpy as np
 from numpy.typing import NDArray
 
+from groundswell.consolidation.classification.candidates import too_many_labels
 from groundswell.consolidation.classification.em import (
     ROUNDS,
     TOLERANCE,
@@ -49,6 +50,7 @@ from groundswell.consolidation.classification.priors import (
     pseudo_counts,
     row_average,
 )
+from groundswell.consolidation.classification.sparse import sparse_dawid_skene
 from groundswell.consolidation.classification.streaming import Expected
 from groundswell.consolidation.data import Answers, Consensus, Earlier
 
@@ -80,6 +82,8 @@ def dawid_skene(
     :param tolerance: stop when fewer than this share of the answers changed their class in a round
     :raises AnswerError: gold or earlier skill do not fit the answers
     """
+    if too_many_labels(answers) and pooled:
+        return sparse_dawid_skene(answers, gold, earlier, right, wrong, pooled, rounds, tolerance)
     problem, fitted = _fit(answers, gold, earlier, (right, wrong, pooled), rounds, tolerance)
     return consensus(problem, fitted, "dawid_skene")
 

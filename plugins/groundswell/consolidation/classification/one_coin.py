@@ -21,6 +21,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.special import digamma
 
+from groundswell.consolidation.classification.candidates import too_many_labels
 from groundswell.consolidation.classification.em import (
     ROUNDS,
     TOLERANCE,
@@ -31,6 +32,7 @@ from groundswell.consolidation.classification.em import (
     vote_shares,
 )
 from groundswell.consolidation.classification.priors import RIGHT, WRONG
+from groundswell.consolidation.classification.sparse import sparse_one_coin
 from groundswell.consolidation.classification.streaming import Expected
 from groundswell.consolidation.data import Answers, Consensus, Earlier
 
@@ -55,6 +57,8 @@ def one_coin(
     :param tolerance: stop when fewer than this share of the answers changed their class in a round
     :raises AnswerError: gold or earlier skill do not fit the answers
     """
+    if too_many_labels(answers):
+        return sparse_one_coin(answers, gold, earlier, right, wrong, rounds, tolerance)
     problem = Problem.of(answers, gold, earlier)
     maximise = _maximiser(problem, right, wrong)
     fitted = fit(problem, vote_shares, maximise, rounds=rounds, tolerance=tolerance)

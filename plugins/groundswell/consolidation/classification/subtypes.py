@@ -28,6 +28,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.special import digamma
 
+from groundswell.consolidation.classification.candidates import too_many_labels
 from groundswell.consolidation.classification.em import (
     ROUNDS,
     TOLERANCE,
@@ -44,8 +45,10 @@ from groundswell.consolidation.classification.priors import (
     pseudo_counts,
     row_average,
 )
+from groundswell.consolidation.classification.sparse import sparse_dawid_skene
 from groundswell.consolidation.classification.streaming import Expected
 from groundswell.consolidation.data import Answers, Consensus, Earlier
+from groundswell.consolidation.findings import Finding
 
 MIXING = 0.1
 """Pseudo-count of the subtypes of a class, as in the paper: a subtype that is not needed dies out."""
@@ -77,10 +80,35 @@ def subtypes(
     :param tolerance: stop when fewer than this share of the answers changed their class in a round
     :raises AnswerError: gold or earlier skill do not fit the answers
     """
+    if too_many_labels(answers, _SUBTYPES):
+        return sparse_dawid_skene(
+            answers,
+            gold,
+            earlier,
+            right,
+            wrong,
+            pooled,
+            rounds,
+            tolerance,
+            method="subtypes",
+            findings=(_too_many(answers),),
+        )
     problem = Problem.of(answers, gold, earlier)
     maximise = _maximiser(problem, right, wrong, pooled, mixing)
     fitted = fit(problem, _by_margin, maximise, rounds=rounds, tolerance=tolerance, subtypes=_SUBTYPES)
     return consensus(problem, fitted, "subtypes")
+
+
+def _too_many(answers: Answers) -> Finding:
+    return Finding(
+        kind="no_subtypes",
+        text=(
+            f"{len(answers.label_names)} labels and {len(answers.worker_names)} workers are too many for "
+            f"{len(answers)} answers to tell subtypes of a class apart, so items of a class were taken to be "
+            "of one kind; collect more answers per worker, or have fewer labels."
+        ),
+        severity="note",
+    )
 
 
 def _by_margin(votes: NDArray[np.float64]) -> NDArray[np.float64]:
