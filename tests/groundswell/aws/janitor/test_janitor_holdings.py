@@ -9,10 +9,12 @@ from typing import Any
 
 import pytest
 
+from groundswell.aws.clearing import clear_hits
 from groundswell.aws.janitor.house import House, Workforces, open_house
 from groundswell.aws.janitor.repairs import repair
 from groundswell.aws.janitor.survey import survey
 from groundswell.aws.runs import LabelingRun
+from groundswell.aws.steps.labels import consolidate
 from groundswell.ledger import FolderStore, Ledger, months
 from groundswell.ledger.claims import release
 from tests.groundswell.aws.janitor.broom import Broom
@@ -270,3 +272,21 @@ def test_a_damaged_ledger_is_a_finding_and_the_others_go_on(broom: Broom) -> Non
     assert found["stale_claims"].result == "repaired"
     assert found["unreadable_ledger"].run == "manual__torn"
     assert "restore this object" in found["unreadable_ledger"].evidence
+
+
+# items that wait for people who know
+
+
+def test_what_waits_for_experts_is_nothing_left_behind(broom: Broom) -> None:
+    asked = {"rule": "agree", "agree": 2, "first": 2, "most": 2, "experts": True}
+    run = broom.begin("a", redundancy=asked)
+    hit = broom.hit_of(run, "a")
+    for label in ("setosa", "virginica"):
+        broom.submit(hit, label)
+    assert broom.collect(broom.again(run)).given_up == 1
+    assert consolidate(broom.again(run))["queued"] == 1
+    clear_hits(broom.again(run))
+    assert broom.kinds(run.batch_path) == []
+    broom.running[run.run_id] = None  # Airflow has forgotten the run, and the item waits on
+    assert broom.kinds(run.batch_path) == []
+    assert broom.notes == [], "nor is the run left alone as one that asks about items"
