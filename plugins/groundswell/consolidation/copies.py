@@ -11,7 +11,7 @@ each item that two workers share, the probability of the same mistake is the lar
 The mistakes in common are then held against a Poisson variable with the sum of these. Where nearly all
 mistakes of the two are in common, so that it tells how few each made alone, they are held against a binomial
 variable of the items on which either erred. Both stand for sums of unequal chances, whose tails are below
-theirs (Hoeffding 1956). The number of pairs that might have been found is allowed for. Pairs are found through
+theirs (Hoeffding 1956). The number of pairs that might have been found is allowed for. Pairs are found by
 their common mistakes, so that ten thousand workers do not make fifty million pairs.
 """
 

@@ -1,12 +1,14 @@
 """Workers whose answers say nothing about the item, or the opposite of what is so.
 
-A worker is held against the other workers' answers to the same items, never against a result that the
-worker's own answer took part in. Agreement that favourite labels bring about by chance is taken off with the
-labels that the others gave to this worker's items, so that somebody who answers "no" to everything in a batch
-of mostly "no" gains nothing by it and loses nothing. It is Cohen's kappa in idea, worker against crowd.
+A worker is held against what the other workers' answers say about the same items (a vote, softened by how
+often people err), never against a result that the worker's own answer took part in. Agreement that favourite
+labels bring about by chance is taken off with what the others say about all of this worker's items, so that
+somebody who answers "no" to everything in a batch of mostly "no" gains nothing by it and loses nothing. It is
+Cohen's kappa in idea, worker against crowd.
 
 Items are not independent if the same few people answered them all: who sits beside a guesser all day long
-looks bad, too. So a worker's answers are no more observations than there were others to be compared with.
+looks bad, too. So nothing is said about a worker who was compared with hardly anybody, and where it was with
+few, answers are no more observations than these.
 """
 
 from __future__ import annotations
@@ -30,11 +32,12 @@ FALSE_ALARMS = 0.01
 """Share of mistakes to be expected among the workers that are named (Benjamini and Hochberg 1995)."""
 LEAST_ANSWERS = 10
 """Nothing is said about a worker with fewer answers to items that others answered, too."""
-LEAST_OTHERS = 3.0
-"""Nothing is said about a worker who met effectively fewer others."""
-WEAK = 0.5
+LEAST_OTHERS, FEW_OTHERS = 3.0, 6.0
+"""Nothing is said about a worker who was compared with effectively fewer others; fewer than these are few."""
+WEAK = 0.7
 """A guesser's agreement beyond chance is surely below this share of what the crowd reaches on such items."""
 _SOMETHING = 0.05
+_LEAST_ACCURACY, _LEAST_EDGE = 0.6, 0.01
 _LEAST_SPREAD = 0.1
 """Least standard deviation of one answer's agreement, so that a few equal answers prove nothing."""
 
@@ -44,7 +47,7 @@ class Agreement:
     """How each worker agrees with the others; NaN where nothing is known.
 
     :param answers: answers to items that others answered, too
-    :param beyond_chance: mean agreement with one other answer, less what chance brings about; 0 for a guesser
+    :param beyond_chance: mean agreement with the others, less what chance brings about; 0 for a guesser
     :param usual: what the crowd reaches on such items
     :param guesses: probability of so little agreement by chance, if the worker knew :data:`WEAK` of the usual
     :param opposes: probability of so little agreement by chance, if the worker knew nothing
@@ -90,22 +93,15 @@ def agreement(answers: Answers, tally: Tally, label: NDArray[np.int32]) -> Agree
     n_workers, n_labels = len(answers.worker_names), tally.n_labels
     shared = np.flatnonzero(tally.n_answers[answers.task] > 1)
     task, worker, given = answers.task[shared], answers.worker[shared], answers.label[shared]
-    others = 1.0 / (tally.n_answers[task] - 1)
-    same = (tally.votes[tally.pair_of[shared]] - 1) * others
+    same, around = _others(tally, shared, worker, n_workers)
     n: _Floats = np.bincount(worker, minlength=n_workers).astype(np.float64)
     count: _Floats = np.maximum(n, 1.0)
 
     def per_label(values: _Floats) -> sp.csr_array:
         return sp.csr_array((values, (worker, given)), shape=(n_workers, n_labels))
 
-    # What the others gave to each worker's items, label by label
-    votes = sp.csr_array(
-        (tally.votes.astype(np.float64), (tally.task, tally.label)), shape=(len(tally.n_answers), n_labels)
-    )
-    weights = sp.csr_array((others, (worker, task)), shape=(n_workers, len(tally.n_answers)))
-    around = (weights @ votes - per_label(others)).tocsr()
     own, agreed = per_label(np.ones(len(task))), per_label(same)
-    mean_around = sp.csr_array(around.multiply((1.0 / count)[:, None]))
+    mean_around = sp.csr_array(around.multiply(np.reciprocal(count)[:, None]))
 
     by_chance = _row_sums(own * mean_around)
     excess = _row_sums(agreed) - by_chance
@@ -117,8 +113,8 @@ def agreement(answers: Answers, tally: Tally, label: NDArray[np.int32]) -> Agree
     )
     variance = np.maximum(squares / count - (excess / count) ** 2, _LEAST_SPREAD**2)
     kind = np.where(label[task] < 0, n_labels, label[task])
-    reached = np.bincount(kind, weights=same, minlength=n_labels + 1)
-    reached = reached / np.maximum(np.bincount(kind, minlength=n_labels + 1), 1)  # empty, it has integers
+    reached: _Floats = np.bincount(kind, weights=same, minlength=n_labels + 1).astype(np.float64)
+    reached /= np.maximum(np.bincount(kind, minlength=n_labels + 1), 1)
     usual = np.bincount(worker, weights=reached[kind], minlength=n_workers) - _row_sums(around * mean_around)
     nothing = np.where(n >= LEAST_ANSWERS, 0.0, np.nan)
     beyond, usual = excess / count + nothing, usual / count + nothing
@@ -129,8 +125,29 @@ def agreement(answers: Answers, tally: Tally, label: NDArray[np.int32]) -> Agree
     if len(suspects):
         met = others_met(answers, suspects)
         error[suspects[met < LEAST_OTHERS]] = np.nan
-        freedom[suspects] = np.minimum(freedom[suspects], met - 1)
+        freedom[suspects] = np.where(met < FEW_OTHERS, met - 1, freedom[suspects])
     return Agreement(n, beyond, usual, _tail(lacking, error, freedom), _tail(beyond, error, freedom), knows)
+
+
+def _others(
+    tally: Tally, shared: NDArray[np.int64], worker: NDArray[np.int32], n_workers: int
+) -> tuple[_Floats, sp.csr_array]:
+    """What the others say about the label of each answer, and per worker and label, summed over the items."""
+    own = tally.pair_of[shared]
+    sizes = np.diff(tally.first, append=len(tally.votes))
+    place = np.repeat(np.arange(len(sizes)), sizes)[own]
+    sizes = sizes[place]
+    answer = np.repeat(np.arange(len(own)), sizes)
+    start = np.cumsum(sizes) - sizes
+    pair = np.arange(len(answer)) + np.repeat(tally.first[place] - start, sizes)
+    is_own = pair == own[answer]
+    accuracy = min(max(tally.accuracy, _LEAST_ACCURACY), 1 - _LEAST_EDGE) if len(own) else _LEAST_ACCURACY
+    votes = (tally.votes[pair] - is_own) * np.log(accuracy / (1 - accuracy))
+    said = np.exp(votes - np.repeat(np.maximum.reduceat(votes, start), sizes)) if len(own) else votes
+    said[(tally.votes[pair] - is_own) == 0] = 0.0
+    said /= np.repeat(np.add.reduceat(said, start), sizes) if len(own) else 1.0
+    cells = (said, (worker[answer], tally.label[pair]))
+    return said[is_own], sp.csr_array(cells, shape=(n_workers, tally.n_labels))
 
 
 def _tail(mean: _Floats, error: _Floats, freedom: _Floats) -> _Floats:
