@@ -57,7 +57,7 @@ def accuracy(answers: Answers, code: NDArray[np.int8], truth: NDArray[np.int32],
 def _by_method(method: str) -> Callable[[Answers, NDArray[np.int32]], NDArray[np.float64]]:
     def right(answers: Answers, truth: NDArray[np.int32]) -> NDArray[np.float64]:
         found: Consensus = METHODS[method](answers)
-        credit = (found.label == truth).astype(np.float64)
+        credit: NDArray[np.float64] = (found.label == truth).astype(np.float64)
         tied = np.flatnonzero(found.tied & (truth >= 0))
         if len(tied):
             support = _support(answers, found)

@@ -120,7 +120,7 @@ def _name(axes: Axes, rows: Sequence[Row], method: str) -> None:
     known = any(row.accuracy for row in rows)
     axes.set_xlabel("Cost per item, fees included (US dollars)")
     axes.set_ylabel("Items labelled right (%)" if known else "Items settled (%)")
-    title = f"What each stopping rule costs and brings: labels by {method}" if known else ""
+    title = f"What each stopping rule costs and brings, with labels by the method {method!r}" if known else ""
     axes.set_title(title or "What each stopping rule costs, and how much it settles", fontsize=11)
     axes.xaxis.set_major_formatter(lambda value, _: f"${value:.2f}")
     axes.grid(alpha=0.25)

@@ -20,7 +20,7 @@ from groundswell.errors import BatchError
 FAMILIES = ("fixed", "agree", "lead", "confidence")
 """The rules, from the simplest on."""
 
-_CONFIDENCES = (0.5, 0.7, 0.8, 0.9, 0.95, 0.97, 0.99, 0.995, 0.999)
+_CONFIDENCES = (0.5, 0.7, 0.8, 0.9, 0.95, 0.97, 0.99, 0.999)
 
 
 def parse_rule(text: str) -> StoppingRule:

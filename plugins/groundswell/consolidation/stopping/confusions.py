@@ -176,6 +176,8 @@ def collapsed(q: NDArray[np.float64], votes: NDArray[np.float64]) -> bool:
     """Whether a class has vanished that clearly leads several tasks' votes."""
     ranked = np.sort(votes, axis=1)
     second = ranked[:, -2] if votes.shape[1] > 1 else 0.0
-    clear = ranked[:, -1] >= second + 2
-    leads = np.bincount(votes[clear].argmax(axis=1), minlength=votes.shape[1])
-    return bool(((leads >= LEADS) & (q[clear].sum(axis=0) < leads / 2)).any())
+    clear = np.flatnonzero(ranked[:, -1] >= second + 2)
+    leader = votes[clear].argmax(axis=1)
+    leads = np.bincount(leader, minlength=votes.shape[1])
+    kept = np.bincount(leader, weights=q[clear, leader], minlength=votes.shape[1])
+    return bool(((leads >= LEADS) & (kept < leads / 2)).any())
