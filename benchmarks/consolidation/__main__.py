@@ -16,7 +16,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
-from benchmarks.consolidation.crowds import REAL, real_crowds
+from benchmarks.consolidation.crowds import REAL, Crowd, real_crowds
 from benchmarks.consolidation.document import Part
 from benchmarks.consolidation.peers import PYTHON
 from benchmarks.consolidation.progress import Narrator, Say
@@ -39,10 +39,7 @@ def accuracy(task: Task) -> Part:
     from benchmarks.consolidation.accuracy_report import accuracy_part
     from benchmarks.consolidation.calibration import calibration_sections
 
-    crowds = real_crowds(task.data)
-    if task.quick:
-        crowds = [crowd for crowd in crowds if len(crowd.answers) < 10_000]
-    found = measure_accuracies(crowds, quick=task.quick, say=task.say)
+    found = measure_accuracies(_crowds(task), quick=task.quick, say=task.say)
     return accuracy_part(found, calibration_sections(found))
 
 
@@ -53,7 +50,33 @@ def speed(task: Task) -> Part:
     return speed_part(measure_speeds(quick=task.quick, say=task.say))
 
 
-PARTS: dict[str, Callable[[Task], Part]] = {"accuracy": accuracy, "speed": speed}
+def stopping(task: Task) -> Part:
+    """Stopping rules on the real crowds."""
+    from benchmarks.consolidation.stopping import stopping_part
+
+    return stopping_part(_crowds(task), quick=task.quick, say=task.say)
+
+
+def boxes(task: Task) -> Part:
+    """Boxes against other ways to fuse them."""
+    from benchmarks.consolidation.boxes import DRAWS, boxes_sections, run
+
+    draws = 1 if task.quick else DRAWS
+    rows = run(task.data / "pedestrians_boxes", draws=draws, say=task.say)
+    return Part("Consolidation: boxes", boxes_sections(rows, draws))
+
+
+def _crowds(task: Task) -> list[Crowd]:
+    crowds = real_crowds(task.data)
+    return [crowd for crowd in crowds if len(crowd.answers) < 10_000] if task.quick else crowds
+
+
+PARTS: dict[str, Callable[[Task], Part]] = {
+    "accuracy": accuracy,
+    "speed": speed,
+    "stopping": stopping,
+    "boxes": boxes,
+}
 
 
 def parser() -> argparse.ArgumentParser:

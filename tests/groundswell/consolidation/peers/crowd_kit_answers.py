@@ -44,7 +44,7 @@ def main() -> None:
 
 def of_crowd(table: pd.DataFrame) -> dict[str, Any]:
     """Return the results for tasks, workers and labels in the order of their names."""
-    vote, wawa, one_coin = MajorityVote(), Wawa(), OneCoinDawidSkene(n_iter=100, tol=-math.inf)
+    vote, wawa, one_coin = MajorityVote(), Wawa(), OneCoinDawidSkene(n_iter=20, tol=-math.inf)
     result = {
         "majority": vote.fit_predict(table).sort_index().tolist(),
         "shares": posterior(vote),
@@ -72,7 +72,7 @@ def posterior(model: Any) -> list[list[float]]:
 def of_pairs(table: pd.DataFrame) -> dict[str, Any]:
     """Return scores by item, of both models."""
     plain = BradleyTerry(n_iter=5000, tol=1e-13).fit(table)
-    noisy = NoisyBradleyTerry(n_iter=500).fit(table)
+    noisy = NoisyBradleyTerry().fit(table)
     return {
         "bradley_terry": plain.scores_.sort_index().to_dict(),
         "noisy": noisy.scores_.sort_index().to_dict(),
