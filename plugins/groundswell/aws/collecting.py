@@ -71,7 +71,7 @@ class Wave:
 
     def take_items(self, items: Iterable[str]) -> int:
         """Deal with the HITs of these items, whether the workforce lists them as reviewable or not."""
-        return self._take([item for item in items if not self._lost(item)])
+        return self._take([item for item in items if not self.is_lost(item)])
 
     def take_late(self, item: str, *, hit: str | None = None) -> bool:
         """
@@ -97,7 +97,9 @@ class Wave:
         items = self.state.half_opened
         if waiting := self.state.out_of_money:
             items += waiting[: self.extender.room()]
-        _, asked = self._conclude({item: self.state.answered(item) for item in items if not self._lost(item)})
+        _, asked = self._conclude(
+            {item: self.state.answered(item) for item in items if not self.is_lost(item)}
+        )
         if asked:
             log.info("%d items that were given up for want of money are asked about again", len(asked))
         return len(asked)
@@ -161,7 +163,7 @@ class Wave:
                 items.append(item)
         return items
 
-    def _lost(self, item: str) -> bool:
+    def is_lost(self, item: str) -> bool:
         """Close the item if its HIT is gone: deleted by hand, disposed, or lost with a restored backup."""
         if not self.run.mturk.is_gone(self.state.hits[item]["hit"]):
             return False

@@ -268,6 +268,8 @@ class _Applied:
             if row["item"] not in self.state.deleted
             and self.state.outcomes.get(row["item"]) is not Outcome.LOST
             and not self._is_reopened(row)
+            # Deleted, maybe, by a clean-up that died before it could say so
+            and not self.wave.is_lost(row["item"])
         ]
         refused = self.wave.extender.replace(rows)
         outcomes: dict[str, Outcome] = {}

@@ -15,6 +15,7 @@ from botocore.exceptions import ClientError
 
 from dags import labeling
 from groundswell.aws.clearing import clear_hits
+from groundswell.aws.hooks.mturk import MTurkHook
 from groundswell.aws.reviewing import apply_reviews, decision_on, propose_rejections, record_decision
 from groundswell.aws.runs import LabelingRun
 from groundswell.aws.steps.labels import consolidate
@@ -319,6 +320,30 @@ def test_a_hit_that_cannot_reach_ten_assignments_ends_with_what_there_is(
     assert "created with fewer than 10 assignments and cannot reach 10" in caplog.text
     assert run.ledger.fold().outcomes == {"a": Outcome.SETTLED}, "eight others agree"
     check(desk, run)
+
+
+def test_the_seat_of_a_hit_that_a_dying_clean_up_deleted_stays_closed(desk: Desk) -> None:
+    run = started(desk)
+    decided(desk, run)
+    reject = MTurkHook.reject
+
+    def reject_and_die(self: MTurkHook, assignment: str, feedback: str) -> str:
+        reject(self, assignment, feedback)
+        raise Killed
+
+    with pytest.MonkeyPatch.context() as dying:
+        dying.setattr(MTurkHook, "reject", reject_and_die)
+        with pytest.raises(Killed):
+            apply_reviews(desk.again(run), [SPAMMER], "rita")
+    state = run.ledger.fold()
+    deleted = {item: run.mturk.delete_hit(state.hits[item]["hit"]) for item in "ab"}
+    assert sorted(deleted.values()) == ["deleted", "unreviewed"], "by delete_hits, whose record was lost"
+    done = apply_reviews(desk.again(run), [SPAMMER], "rita")
+    assert done["rejected"] == 2
+    outcomes = run.ledger.fold().outcomes
+    assert {item: outcomes.get(item) for item in "ab"} == {
+        item: Outcome.LOST if result == "deleted" else None for item, result in deleted.items()
+    }
 
 
 def test_a_budget_that_was_spent_is_free_again_for_the_rejected_seat(desk: Desk) -> None:
