@@ -33,7 +33,7 @@ EXAMPLE = """
 example:
   python -m groundswell.consolidation replay answers.csv --truth truth.csv --chart rules.svg \\
       --rule '{"rule": "agree", "agree": 2, "first": 2, "most": 9}' \\
-      --rule '{"rule": "confidence", "confidence": 0.97, "first": 2, "most": 9}'
+      --rule '{"rule": "confidence", "confidence": 0.96, "first": 2, "most": 9}'
 """
 
 

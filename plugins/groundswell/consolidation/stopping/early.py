@@ -38,7 +38,7 @@ class Outlook:
     :param label: the likeliest label of each task; -1 where there is no answer or a tie
     :param confidence: its posterior probability under the model, 0 where there is no answer. A score: the
         model takes workers' mistakes for independent of each other, and they are not.
-    :param trusted: two answers back the label, or one of a worker whose skill is known
+    :param trusted: one label leads, and there are two answers, or one of a worker whose skill is known
     :param answers_to_flip: how many more answers it would take at least to make another label the likeliest,
         if nine in ten answers say at most so much
     """
@@ -116,12 +116,12 @@ class EarlyModel:
         found = self._skills.leaders(answers, placed)
         gold = self._gold_of(placed.row)
         backing = answers.label == found.label[answers.task]
-        backers = np.bincount(answers.task[backing], minlength=n_tasks)
+        several = np.bincount(answers.task, minlength=n_tasks) > 1
         known = np.bincount(answers.task[backing & self._known[placed.worker]], minlength=n_tasks)
         return Outlook(
             label=np.where(gold >= 0, gold, found.label).astype(np.int32),
             confidence=np.where(gold >= 0, 1.0, found.confidence),
-            trusted=(gold >= 0) | (backers > 1) | (known > 0),
+            trusted=(gold >= 0) | (several & (found.label >= 0)) | (known > 0),
             answers_to_flip=np.where(gold >= 0, np.inf, found.answers_to_flip),
         )
 

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 SETTLED, ASK, GIVE_UP = 0, 1, 2
 """What :meth:`StoppingRule.judge` returns per item: positions in :data:`CODES`."""
 
-DEFAULT_CONFIDENCE = 0.97
+DEFAULT_CONFIDENCE = 0.96
 """Confidence to ask for where a batch names none."""
 
 DEFAULT_FIRST = 2
