@@ -12,6 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from groundswell.consolidation.classification.dawid_skene import dawid_skene
+from groundswell.consolidation.classification.default import default
 from groundswell.consolidation.classification.majority import majority
 from groundswell.consolidation.classification.one_coin import one_coin
 from groundswell.consolidation.classification.subtypes import subtypes
@@ -35,6 +36,7 @@ class Method(Protocol):
 
 
 METHODS: dict[str, Method] = {
+    "default": default,
     "majority": majority,
     "weighted_majority": weighted_majority,
     "one_coin": one_coin,

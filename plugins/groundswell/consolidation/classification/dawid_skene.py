@@ -147,6 +147,6 @@ def _maximiser(problem: Problem, right: float, wrong: float, pooled: float) -> C
         # Add one, except where the classic result is asked for
         tau = expected.totals + (wrong > 0 or pooled > 0)
         log_prior = np.log(np.maximum(tau, _LEAST)) - np.log(max(tau.sum(), _LEAST))
-        return Weights(log_weights.reshape(-1, n_labels), log_prior)
+        return Weights(log_weights.reshape(n_workers * n_labels, n_labels), log_prior)
 
     return maximise

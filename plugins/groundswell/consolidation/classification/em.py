@@ -202,7 +202,8 @@ def right_and_wrong(
 ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
     """Return each worker's expected number of right answers, and of wrong ones, earlier ones included."""
     n_workers, n_labels = layout.n_workers, layout.n_labels
-    counts = expected.counts.reshape(n_workers, n_labels, n_labels, -1)
+    subtypes = expected.counts.shape[2] // max(n_labels, 1)
+    counts = expected.counts.reshape(n_workers, n_labels, n_labels, subtypes)
     each = np.arange(n_labels)
     right = counts[:, each, each].sum(axis=(1, 2))
     wrong = np.maximum(layout.given.reshape(n_workers, n_labels).sum(axis=1) - right, 0.0)
@@ -221,5 +222,7 @@ def _merged(latent: NDArray[np.float64], n_labels: int) -> NDArray[np.float64]:
     """Add up the subtypes of each label."""
     if latent.shape[1] == n_labels:
         return latent
-    result: NDArray[np.float64] = latent.reshape(len(latent), n_labels, -1).sum(axis=2)
+    result: NDArray[np.float64] = latent.reshape(len(latent), n_labels, latent.shape[1] // n_labels).sum(
+        axis=2
+    )
     return result

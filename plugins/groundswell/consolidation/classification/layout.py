@@ -194,8 +194,9 @@ class Layout:
 
 def prior_of(log_prior: NDArray[np.float64]) -> NDArray[np.float64]:
     """Return the probabilities of a log-prior that need not be normalised."""
-    prior = np.exp(log_prior - log_prior.max(initial=-np.inf))
-    result: NDArray[np.float64] = prior / prior.sum()
+    # Rounded as posteriors are, so that the order of classes does not show here either
+    prior = np.rint(np.exp(log_prior - log_prior.max(initial=-np.inf)) * 2.0**40)
+    result: NDArray[np.float64] = np.rint(prior / prior.sum() * 2.0**32) / 2.0**32
     return result
 
 

@@ -80,6 +80,6 @@ def _maximiser(problem: Problem, right: float, wrong: float) -> Callable[[Expect
         rows = np.zeros((n_workers, n_labels, n_labels))
         rows[:, each, each] = odds[:, np.newaxis]
         tau = expected.totals + 1
-        return Weights(rows.reshape(-1, n_labels), np.log(tau / tau.sum()))
+        return Weights(rows.reshape(n_workers * n_labels, n_labels), np.log(tau / tau.sum()))
 
     return maximise

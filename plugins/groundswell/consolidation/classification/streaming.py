@@ -144,7 +144,7 @@ class Table:
     @classmethod
     def of(cls, log_weights: NDArray[np.float64], log_prior: NDArray[np.float64], grid: Grid) -> Table:
         """Round log-weights (workers * labels x classes) and a log-prior to the grid."""
-        weights = log_weights.reshape(-1, grid.width)
+        weights = log_weights
         if grid.binary:
             odds = _on_grid(weights[:, 1] - weights[:, 0], grid.weight)
             prior = _on_grid(log_prior[1:] - log_prior[:1], grid.weight)
@@ -153,8 +153,8 @@ class Table:
         for k in range(grid.width):
             rows[:, k] = _on_grid(weights[:, k], grid.weight)
         # Only differences between classes matter, and small numbers leave more room for exact sums
-        rows[:, : grid.width] -= rows[:, : grid.width].max(axis=1, keepdims=True)
-        prior = _on_grid(log_prior - log_prior.max(), grid.weight)
+        rows[:, : grid.width] -= rows[:, : grid.width].max(axis=1, keepdims=True, initial=IMPOSSIBLE)
+        prior = _on_grid(log_prior - log_prior.max(initial=-np.inf), grid.weight)
         return cls(rows, prior.astype(grid.dtype))
 
 
@@ -238,7 +238,8 @@ class Stream:
         if self.grid.binary:
             counts = np.column_stack([given - counts[:, 0], counts[:, 0]])
             totals = np.array([self._tasks - totals[0], totals[0]])
-        return Expected(counts.reshape(-1, self._n_labels, self.grid.width), totals)
+        shape = (self._n_rows // max(self._n_labels, 1), self._n_labels, self.grid.width)
+        return Expected(counts.reshape(shape), totals)
 
     def _add_up(self, block: Block, table: Table) -> None:
         """Fill ``_sum`` with the sum of the rows of each task's answers."""

@@ -127,12 +127,13 @@ def _by_margin(votes: NDArray[np.float64]) -> NDArray[np.float64]:
 def _maximiser(
     problem: Problem, right: float, wrong: float, pooled: float, mixing: float
 ) -> Callable[[Expected], Weights]:
-    n_labels = problem.layout.n_labels
+    n_workers, n_labels = problem.layout.n_workers, problem.layout.n_labels
     # Nobody knows which subtype earlier answers were about
     before = pseudo_counts(problem.earlier, n_labels)
 
     def maximise(expected: Expected) -> Weights:
-        merged = expected.counts.reshape(-1, n_labels, n_labels, _SUBTYPES).sum(axis=3) + before
+        matrices = expected.counts.reshape(n_workers, n_labels, n_labels, _SUBTYPES)
+        merged = matrices.sum(axis=3) + before
         alpha = pooled * row_average(merged, right, wrong) + before
         counts = expected.counts + np.repeat(alpha, _SUBTYPES, axis=-1)
         totals = expected.counts.sum(axis=1, keepdims=True) + pooled
@@ -142,6 +143,6 @@ def _maximiser(
         tau = expected.totals.reshape(n_labels, _SUBTYPES).sum(axis=1, keepdims=True) + 1
         log_prior = digamma(eta) - digamma(eta.sum(axis=1, keepdims=True))
         log_prior += digamma(tau) - digamma(tau.sum())
-        return Weights(log_weights.reshape(-1, n_labels * _SUBTYPES), log_prior.ravel())
+        return Weights(log_weights.reshape(n_workers * n_labels, n_labels * _SUBTYPES), log_prior.ravel())
 
     return maximise
