@@ -82,7 +82,7 @@ class Labelling:
         )
         self.gold = gold_of(self.answers, self.known.labels) if self.known.labels else None
         self.earlier = EarlierSkill.read(run, state)
-        method = METHODS.get(run.batch.consolidation.method, METHODS["majority"])
+        method = METHODS[run.batch.consolidation.method]
         self._method = partial(
             method, self.answers, earlier=self.earlier.of(self.answers) if self.earlier else None
         )

@@ -46,6 +46,26 @@ class TestConsolidate:
         assert a["template_sha256"] == run.batch.template_hash()
         assert a["at"] == b["at"] == "2026-01-03T00:00:00+00:00", "when the last answer came"
 
+    def test_the_default_says_how_likely_the_best_labels_are(self, desk: Desk) -> None:
+        run = desk.run([*"abcd"])
+        script = {"a": ["setosa"] * 3, "b": ["virginica"] * 3, "c": ["versicolor"] * 3}
+        record(run, script | {"d": ["setosa", "virginica", "virginica"]})
+        consolidate(run)
+        rows = rows_of(run)
+        assert {item: row["label"] for item, row in rows.items()} == {
+            "a": "setosa",
+            "b": "virginica",
+            "c": "versicolor",
+            "d": "virginica",
+        }
+        for row in rows.values():
+            assert (row["method"], row["confidence_is"]) == ("default", "score")
+            assert row["posterior"][row["label"]] == max(row["posterior"].values())
+            assert 1 / 3 < row["confidence"] <= 1
+        split = sorted(rows["d"]["posterior"], key=rows["d"]["posterior"].get, reverse=True)
+        assert split[:2] == ["virginica", "setosa"]
+        assert rows["d"]["confidence"] < rows["b"]["confidence"]
+
     def test_each_label_names_its_answers_and_not_its_workers(self, desk: Desk) -> None:
         run = desk.run(["a"])
         record(run, {"a": ["setosa", None, "setosa"]})
@@ -66,7 +86,7 @@ class TestConsolidate:
         assert len(list(run.store.keys(f"{run.ledger.prefix}labels/"))) == 1
 
     def test_a_tie_is_nobodys_label_and_the_next_run_asks_again(self, desk: Desk) -> None:
-        run = desk.run(["tie", "none", "good", "unread"])
+        run = desk.run(["tie", "none", "good", "unread"], consolidation={"method": "majority"})
         record(run, {"tie": ["setosa", "virginica"], "good": ["setosa"] * 2, "unread": [None, None]})
         assert consolidate(run) | {"labels_uri": ""} == {
             "labels_uri": "",
@@ -198,7 +218,7 @@ class TestDataset:
         assert [label for _, label in read_tensorflow_csv(text, name="train")[1]] == ["virginica", "setosa"]
 
     def test_manifest_and_images(self, desk: Desk) -> None:
-        path = desk.batch_file([])
+        path = desk.batch_file([], consolidation={"method": "majority"})
         rows = ["a,1,1,1,1,flower-a.svg", "b,1,1,1,1,https://example.com/b.png", "c,1,1,1,1,flower-a.svg"]
         (desk.folder / "items.csv").write_text("\n".join([HEADER, *rows]) + "\n")
         run = desk.start(path)
