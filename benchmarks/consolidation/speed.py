@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import subprocess
 import sys
 import tempfile
@@ -87,7 +88,8 @@ def _measure(method: str, size: int, folder: Path) -> Speed:
 
 
 def _run(command: Sequence[str]) -> dict[str, Any]:
-    ended = subprocess.run(command, cwd=CHECKOUT, capture_output=True, text=True, check=False)
+    variables = {**os.environ, "PYTHONPATH": "plugins"}
+    ended = subprocess.run(command, cwd=CHECKOUT, env=variables, capture_output=True, text=True, check=False)
     if ended.returncode:
         return {"error": (ended.stderr.strip().splitlines() or ["no reason given"])[-1]}
     found: dict[str, Any] = json.loads(ended.stdout)
