@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 OURS, THEIRS, QUIET = "#0b6e99", "#a63a2b", "#8a8a8a"
 # Okabe and Ito's, which people who see few colours can tell apart
 PALETTE = ("#0072b2", "#d55e00", "#009e73", "#cc79a7", "#e69f00", "#56b4e9", "#000000", "#8a6d00")
-SETTINGS: dict[str, Any] = {
+SETTINGS: Any = {
     "svg.hashsalt": "groundswell",
     "svg.fonttype": "none",
     "font.family": "sans-serif",

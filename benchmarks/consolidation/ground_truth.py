@@ -10,6 +10,8 @@ cannot be seen from outside.
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 from numpy.typing import NDArray
 
@@ -45,7 +47,8 @@ def _confusion(
     """Confusion matrices (worker, truth, answer) and accuracies of the workers that answered."""
     workers, k = len(answers.worker_names), posterior.shape[1]
     counts = np.zeros((workers, k, k))
-    np.add.at(counts, (answers.worker, slice(None), answers.label), posterior[answers.task])
+    cells: Any = (answers.worker, slice(None), answers.label)
+    np.add.at(counts, cells, posterior[answers.task])
     given = counts.sum(axis=(1, 2))
     accuracy = np.einsum("wkk->w", counts) / np.maximum(given, _TINY)
     counts += _even(accuracy, k) * given[:, None, None]

@@ -36,8 +36,8 @@ def main(method: str, folder: Path, runs: int) -> None:
 def _load(path: Path) -> Answers:
     with np.load(path) as arrays:
         task, worker, label = (arrays[name] for name in ("task", "worker", "label"))
-    names = (Numbered(int(part.max()) + 1) for part in (task, worker))
-    return Answers(task, worker, label, *names, Numbered(LABELS))
+    tasks, workers = (Numbered(int(part.max()) + 1) for part in (task, worker))
+    return Answers(task, worker, label, tasks, workers, Numbered(LABELS))
 
 
 if __name__ == "__main__":

@@ -91,7 +91,7 @@ def credit(answers: Answers, consensus: Consensus, truth: NDArray[np.int32]) -> 
     """
     known = np.flatnonzero(truth >= 0)
     label = np.asarray(consensus.label)
-    right = (label[known] == truth[known]).astype(float)
+    right: NDArray[np.float64] = (label[known] == truth[known]).astype(float)
     for place in np.flatnonzero(label[known] < 0):
         task = known[place]
         candidates = _undecided(answers, consensus, int(task))
