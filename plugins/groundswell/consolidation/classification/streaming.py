@@ -144,18 +144,25 @@ class Table:
     @classmethod
     def of(cls, log_weights: NDArray[np.float64], log_prior: NDArray[np.float64], grid: Grid) -> Table:
         """Round log-weights (workers * labels x classes) and a log-prior to the grid."""
-        weights = log_weights
         if grid.binary:
-            odds = _on_grid(weights[:, 1] - weights[:, 0], grid.weight)
+            odds = _on_grid(log_weights[:, 1] - log_weights[:, 0], grid.weight)
             prior = _on_grid(log_prior[1:] - log_prior[:1], grid.weight)
             return cls(odds.astype(grid.dtype)[:, np.newaxis], prior.astype(grid.dtype))
-        rows = np.zeros((len(weights), grid.padded), dtype=grid.dtype)
-        for k in range(grid.width):
-            rows[:, k] = _on_grid(weights[:, k], grid.weight)
+        columns = _on_grid(np.ascontiguousarray(log_weights.T), grid.weight)
         # Only differences between classes matter, and small numbers leave more room for exact sums
-        rows[:, : grid.width] -= rows[:, : grid.width].max(axis=1, keepdims=True, initial=IMPOSSIBLE)
+        columns -= columns.max(axis=0, initial=IMPOSSIBLE)
+        rows = np.zeros((len(log_weights), grid.padded), dtype=grid.dtype)
+        rows[:, : grid.width] = columns.T
         prior = _on_grid(log_prior - log_prior.max(initial=-np.inf), grid.weight)
         return cls(rows, prior.astype(grid.dtype))
+
+    @classmethod
+    def of_votes(cls, n_workers: int, grid: Grid) -> Table:
+        """Return the rows whose sum are the votes: 1 for the label that was given."""
+        labels = np.eye(grid.width, dtype=grid.dtype)
+        row = np.zeros((grid.width, grid.padded), dtype=grid.dtype)
+        row[:, : 1 if grid.binary else grid.width] = labels[:, 1:] if grid.binary else labels
+        return cls(np.tile(row, (n_workers, 1)), np.zeros(grid.width, dtype=grid.dtype))
 
 
 class Stream:
@@ -180,19 +187,19 @@ class Stream:
         self._q = np.empty((tasks, learnt), dtype=np.float64)
         self._counts = np.zeros((self._n_rows, learnt), dtype=np.float64)
         self._totals = np.zeros(learnt, dtype=np.float64)
-        self._tasks = 0
 
-    def votes(self, block: Block) -> NDArray[np.float64]:
-        """Return the block's votes, tasks x labels."""
-        task = np.repeat(np.arange(len(block)), block.sizes())
-        pair = task * self._n_labels + self._codes[block.first : block.last] % self._n_labels
-        votes = np.bincount(pair, minlength=len(block) * self._n_labels)
-        return votes.reshape(len(block), self._n_labels).astype(np.float64)
+    def votes(self, block: Block, table: Table) -> NDArray[np.float64]:
+        """Return the block's votes, tasks x labels, from a table of :meth:`Table.of_votes`."""
+        self._add_up(block, table)
+        votes = self._sum[: len(block), : len(self._columns)].astype(np.float64)
+        if self.grid.binary:
+            return np.column_stack([block.sizes() - votes[:, 0], votes[:, 0]])
+        return votes
 
     def posterior(
         self, block: Block, table: Table, known: NDArray[np.int32] | None, subtypes: int = 1
-    ) -> NDArray[np.float64]:
-        """Return the posterior in multiples of the grid: tasks x classes, or of two classes the second's.
+    ) -> NDArray[Any]:
+        """Return the posterior in multiples of the grid, one row per class; of two classes only the second.
 
         It is a buffer that the next call overwrites.
 
@@ -205,20 +212,28 @@ class Stream:
             np.add(self._sum[: len(block), k], table.prior[k], out=columns[k])
         if known is not None:
             self._pin(columns, known[block.start : block.stop], subtypes)
-        return self._sigmoid(columns[0]) if self.grid.binary else self._softmax(columns)
+        if self.grid.binary:
+            self._sigmoid(columns[0])
+        else:
+            self._softmax(columns)
+        return columns
 
-    def full(self, q: NDArray[np.float64]) -> NDArray[np.float64]:
+    def full(self, posterior: NDArray[Any]) -> NDArray[Any]:
         """Return what :meth:`posterior` returned as numbers from 0 to 1, tasks x classes."""
         if self.grid.binary:
-            q = np.column_stack([self.grid.share - q[:, 0], q[:, 0]])
-        return q / self.grid.share
+            posterior = np.concatenate([self.grid.dtype(self.grid.share) - posterior, posterior])
+        result: NDArray[Any] = (posterior / self.grid.dtype(self.grid.share)).T
+        return result
 
     def rounded(self, q: NDArray[np.float64]) -> NDArray[np.float64]:
-        """Return a posterior, tasks x classes from 0 to 1, in the form that :meth:`learn` takes."""
-        return np.rint(np.ascontiguousarray(q[:, 1:] if self.grid.binary else q) * self.grid.share)
+        """Return a posterior, tasks x classes from 0 to 1, in the form of :meth:`posterior`."""
+        return np.rint((q[:, 1:] if self.grid.binary else q).T * self.grid.share)
 
-    def learn(self, block: Block, q: NDArray[np.float64]) -> None:
+    def learn(self, block: Block, posterior: NDArray[Any]) -> None:
         """Add the posterior of each task to the counts of the workers and labels of its answers."""
+        q = self._q[: len(block)]
+        for k in range(len(posterior)):
+            q[:, k] = posterior[k]
         codes = self._codes[block.first : block.last]
         shape = (self._n_rows, len(block))
         data = (block.indptr, codes, self._ones[: len(codes)], q.ravel(), self._counts.ravel())
@@ -226,20 +241,12 @@ class Stream:
             _sparsetools.csc_matvec(*shape, *data)
         else:
             _sparsetools.csc_matvecs(*shape, q.shape[1], *data)
-        self._totals += q.sum(axis=0)
-        self._tasks += len(block)
+        self._totals += posterior.sum(axis=1, dtype=np.float64)
 
-    def expected(self, given: NDArray[np.float64]) -> Expected:
-        """Return what was learnt.
-
-        :param given: number of answers of each worker and label
-        """
-        counts, totals = self._counts / self.grid.share, self._totals / self.grid.share
-        if self.grid.binary:
-            counts = np.column_stack([given - counts[:, 0], counts[:, 0]])
-            totals = np.array([self._tasks - totals[0], totals[0]])
-        shape = (self._n_rows // max(self._n_labels, 1), self._n_labels, self.grid.width)
-        return Expected(counts.reshape(shape), totals)
+    def expected(self) -> Expected:
+        """Return what was learnt; of two classes, only the second's."""
+        shape = (self._n_rows // max(self._n_labels, 1), self._n_labels, len(self._columns))
+        return Expected((self._counts / self.grid.share).reshape(shape), self._totals / self.grid.share)
 
     def _add_up(self, block: Block, table: Table) -> None:
         """Fill ``_sum`` with the sum of the rows of each task's answers."""
@@ -275,30 +282,24 @@ class Stream:
         against = np.where(label_of_class[:, np.newaxis] == known[rows], 0.0, IMPOSSIBLE)
         columns[:, rows] += against[1:] - against[:1] if self.grid.binary else against
 
-    def _sigmoid(self, odds: NDArray[Any]) -> NDArray[np.float64]:
+    def _sigmoid(self, odds: NDArray[Any]) -> None:
         # Of the absolute value: the result for swapped classes is the exact complement
-        winner = np.abs(odds)
-        np.negative(winner, out=winner)
-        np.exp(winner, out=winner)
-        winner += 1
-        np.divide(self.grid.share, winner, out=winner)
-        np.rint(winner, out=winner)
-        q = self._q[: len(odds)]
-        q[:, 0] = winner
-        np.subtract(self.grid.share, q[:, 0], out=q[:, 0], where=odds < 0)
-        return q
+        second_loses = odds < 0
+        np.abs(odds, out=odds)
+        np.negative(odds, out=odds)
+        np.exp(odds, out=odds)
+        odds += 1
+        np.divide(self.grid.dtype(self.grid.share), odds, out=odds)
+        np.rint(odds, out=odds)
+        np.subtract(self.grid.dtype(self.grid.share), odds, out=odds, where=second_loses)
 
-    def _softmax(self, columns: NDArray[Any]) -> NDArray[np.float64]:
+    def _softmax(self, columns: NDArray[Any]) -> None:
         columns -= columns.max(axis=0)
         np.exp(columns, out=columns)
         columns *= self.grid.dtype(self.grid.part)
         np.rint(columns, out=columns)
         columns *= self.grid.dtype(self.grid.share) / columns.sum(axis=0)
         np.rint(columns, out=columns)
-        q = self._q[: columns.shape[1]]
-        for k in range(len(columns)):
-            q[:, k] = columns[k]
-        return q
 
 
 def _on_grid(numbers: NDArray[np.float64], steps: float) -> NDArray[np.float64]:
