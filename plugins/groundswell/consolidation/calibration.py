@@ -98,8 +98,8 @@ class Reliability:
         """The bins as a Markdown table."""
         head = "| items | confidence | right | 90 % interval |\n| ---: | ---: | ---: | ---: |"
         rows = (
-            f"| {each.count} | {each.confidence:.3f} | {each.accuracy:.3f} | {each.low:.3f} - {each.high:.3f} |"
-            for each in self.bins
+            f"| {row.count} | {row.confidence:.3f} | {row.accuracy:.3f} | {row.low:.3f} - {row.high:.3f} |"
+            for row in self.bins
         )
         return "\n".join([head, *rows])
 
@@ -111,7 +111,7 @@ def calibrated(
 
     The method runs once with all gold items, and once more for each of five parts of them (two, with many
     answers) with that part hidden, from which it is learnt how often which score is right. Known items that
-    the method took over stay as they are. With too little gold, confidence stays a score, and a finding says so.
+    the method took over stay as they are. With too little gold, confidence stays a score, as a finding says.
 
     :param gold: per task the position of its known label, or -1
     """
