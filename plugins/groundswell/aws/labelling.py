@@ -7,7 +7,7 @@ import math
 from collections import Counter
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
-from functools import cached_property, partial
+from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 from groundswell import __version__
@@ -64,6 +64,7 @@ class Labelling:
     def __init__(
         self, run: LabelingRun, state: RunState, items: Mapping[str, Mapping[str, str]], known: Known
     ) -> None:
+        from groundswell.consolidation.calibration import calibrated
         from groundswell.consolidation.classification import METHODS
         from groundswell.consolidation.data import Answers, gold_of
 
@@ -83,10 +84,14 @@ class Labelling:
         self.gold = gold_of(self.answers, self.known.labels) if self.known.labels else None
         self.earlier = EarlierSkill.read(run, state)
         method = METHODS[run.batch.consolidation.method]
-        self._method = partial(
-            method, self.answers, earlier=self.earlier.of(self.answers) if self.earlier else None
-        )
-        self.consensus: Consensus = self._method(gold=self.gold)
+        earlier = self.earlier.of(self.answers) if self.earlier else None
+        self._untold: Consensus | None = None
+        if self.gold is None:
+            self.consensus: Consensus = method(self.answers, earlier=earlier)
+        else:
+            self.consensus = calibrated(method, self.answers, gold=self.gold, earlier=earlier)
+            # What the method makes of the answers without the known labels
+            self._untold = method(self.answers, earlier=earlier)
 
     @cached_property
     def rows(self) -> list[Row]:
@@ -173,11 +178,6 @@ class Labelling:
         best = sorted((share, -label) for label, share in pairs if share >= UNLIKELY)[: -BEST_FEW - 1 : -1]
         labels = self.run.batch.task.labels
         return {labels[-label]: round(min(share, 1.0), 4) for share, label in best}
-
-    @cached_property
-    def _untold(self) -> Consensus | None:
-        """What the method makes of the answers without the known labels; None where none is known."""
-        return None if self.gold is None else self._method(gold=None)
 
     @cached_property
     def on_known(self) -> Row | None:

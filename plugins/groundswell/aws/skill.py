@@ -124,21 +124,30 @@ def _add(total: dict[str, Any], counts: Mapping[str, Any], weight: float) -> Non
             known[given] = known.get(given, 0.0) + count * weight
 
 
-def keep_skill(run: LabelingRun, state: RunState, answers: Answers, consensus: Consensus) -> None:
+def keep_skill(
+    run: LabelingRun,
+    state: RunState,
+    answers: Answers,
+    consensus: Consensus,
+    gold: NDArray[np.int32] | None,
+) -> None:
     """
     Keep what a consolidated run says about its workers, in the place of what it said before.
 
     :param answers: the run's answers.
-    :param consensus: what they came to, known labels included.
+    :param consensus: what they came to.
+    :param gold: per item the known label that it was told, or -1.
     """
     key = f"{_prefix(run)}{run.run_id}.json"
-    workers = _evidence(answers, consensus)
+    workers = _evidence(answers, consensus, gold)
     if workers or run.store.get(key) is not None:
         document = {"run_id": run.run_id, "began": began(state), "workers": workers}
         run.store.put(key, json.dumps(document, sort_keys=True).encode())
 
 
-def _evidence(answers: Answers, consensus: Consensus) -> dict[str, dict[str, Any]]:
+def _evidence(
+    answers: Answers, consensus: Consensus, gold: NDArray[np.int32] | None
+) -> dict[str, dict[str, Any]]:
     """
     Return what a run says about each worker.
 
@@ -146,8 +155,8 @@ def _evidence(answers: Answers, consensus: Consensus) -> dict[str, dict[str, Any
     """
     import numpy as np
 
-    known = (consensus.n_answers == 1) & (consensus.confidence >= 1.0)
-    counted = ((consensus.n_answers > 1) | known)[answers.task] & (consensus.label >= 0)[answers.task]
+    telling = (consensus.n_answers > 1) if gold is None else (consensus.n_answers > 1) | (gold >= 0)
+    counted = (telling & (consensus.label >= 0))[answers.task]
     task, worker, label = (each[counted] for each in (answers.task, answers.worker, answers.label))
     n_workers, n_labels = len(answers.worker_names), len(answers.label_names)
     given = np.bincount(worker, minlength=n_workers)

@@ -51,6 +51,32 @@ def test_a_known_label_is_the_items_label_whatever_workers_say(desk: PaperDesk) 
     assert document["on_known"] == {"known": 1, "right": 0, "right_by_vote": 0}, "not told, it is wrong"
 
 
+def test_with_enough_known_labels_confidence_is_a_probability(desk: PaperDesk) -> None:
+    items = [f"i{number:02}" for number in range(60)]
+    known = gold(desk, "item,label\n" + "".join(f"{item},setosa\n" for item in items[:40]))
+    run = desk.run(items, consolidation=known)
+    # of the known ones one in five is wrong, however sure three of three workers look
+    wrong = {item: ["virginica"] * 3 for item in items[:40:5]}
+    record(run, {item: ["setosa"] * 3 for item in items} | wrong)
+    consolidate(run)
+    document = document_of(run)
+    assert document["confidence_is"] == "probability"
+    assert document["on_known"] == {"known": 40, "right": 32, "right_by_vote": 32}
+    rows = rows_of(run)
+    assert rows["i50"]["confidence_is"] == "probability"
+    assert rows["i50"]["confidence"] < 0.95, "the share of the votes says 1"
+    assert (rows["i00"]["label"], rows["i00"]["confidence"]) == ("setosa", 1.0)
+
+
+def test_with_few_known_labels_it_stays_a_score_and_says_so(desk: PaperDesk) -> None:
+    run = desk.run(["a", "b"], consolidation=gold(desk, "item,label\na,setosa\n"))
+    record(run, {"a": ["setosa"] * 2, "b": ["setosa"] * 2})
+    consolidate(run)
+    document = document_of(run)
+    assert document["confidence_is"] == "score"
+    assert "uncalibrated" in {each["kind"] for each in document["findings"]}
+
+
 def test_without_known_labels_nothing_is_said_about_them(desk: PaperDesk) -> None:
     run = desk.run(["a"], consolidation={"method": "majority"})
     record(run, {"a": ["setosa"] * 2})

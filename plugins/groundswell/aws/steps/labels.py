@@ -60,7 +60,7 @@ def consolidate(run: LabelingRun) -> dict[str, Any]:
     found = Labelling(run, state, items, Known(gold_labels(run), expert_answers(run)))
     key = run.ledger.append("labels", found.rows)
     _hand_over(run, found.rows)
-    keep_skill(run, state, found.answers, found.consensus)
+    keep_skill(run, state, found.answers, found.consensus, found.gold)
     # Before the items are anybody's again: no other run may take them for its own
     keep_queued(run, found.for_experts)
     queued, waits = {row["item"] for row in found.for_experts}, waiting(run, _crowd_labels(run))
