@@ -10,9 +10,10 @@ where they differ on an item, what most of them say is right more often than wha
 
 * the models are :mod:`~.dawid_skene` with pooled priors, :mod:`~.subtypes` and :mod:`~.one_coin`
 * a model is left out whose result lost a class that the vote sees plainly (:mod:`~.guard`)
-* v_i[k] is label k's share of the weights of :mod:`~.weighted`. A share is never as sure as a model: it
-  decides where models contradict each other, keeps a narrow majority of them from overruling a clear vote,
-  and is all that is left where every model lost a class
+* v_i[k] is label k's share of the votes. A share is never as sure as a model: it decides where models
+  contradict each other, keeps a narrow majority of them from overruling a clear vote, and is all that is left
+  where every model lost a class. There and elsewhere, ties of the vote fall to the better workers
+  (:mod:`~.weighted`)
 
 This is a linear opinion pool (M. Stone, "The Opinion Pool", Annals of Mathematical Statistics 32(4), 1961).
 Weights learnt from the likelihood would prefer the model that is surest, also where it is wrong.
@@ -35,9 +36,13 @@ from groundswell.consolidation.classification.subtypes import subtypes
 from groundswell.consolidation.classification.weighted import weighted_majority
 from groundswell.consolidation.data import Answers, Consensus, Earlier
 from groundswell.consolidation.findings import LEAST_ITEMS, LISTED, Finding
+from groundswell.consolidation.tally import Tally
 
 VOTE = 0.5
-"""What the weighted vote counts beside the average of the models."""
+"""What the vote counts beside the average of the models."""
+
+TIES = 0.01
+"""The part of the vote that is the weighted one: it decides ties, and no others up to 100 answers."""
 
 DISPUTED = 0.25
 """Above this share of items on which the members name different labels, the result says so."""
@@ -59,8 +64,10 @@ def default(
     :raises AnswerError: gold or earlier skill do not fit the answers
     """
     vote = weighted_majority(answers, gold=gold, earlier=earlier)
-    guard = Guard(answers, gold)
-    pool = _Pool(vote)
+    tally = Tally.of(answers)
+    known = np.full(len(answers.task_names), -1, dtype=np.int32) if gold is None else gold
+    guard = Guard(tally, known)
+    pool = _Pool(vote, _votes(tally, known >= 0, vote.posterior))
     findings: list[Finding] = []
     for model in _MODELS:
         if model is subtypes and too_many_labels(answers, 2):
@@ -77,8 +84,9 @@ def default(
 class _Pool:
     """The members' posteriors, added up, and on which items they differ."""
 
-    def __init__(self, vote: Consensus) -> None:
+    def __init__(self, vote: Consensus, shares: Any) -> None:
         self._vote = vote
+        self._shares = shares
         self._sum: Any = None
         self._members = 0
         self._label = np.full(len(vote.label), -1, dtype=np.int32)
@@ -98,9 +106,9 @@ class _Pool:
     def consensus(self, findings: list[Finding], answers: Answers) -> Consensus:
         """Average, and elect each task's label."""
         vote, skill = self._vote, self._skill
-        posterior = vote.posterior
+        posterior = self._shares
         if self._sum is not None:
-            posterior = _plus(self._sum / self._members, vote.posterior * VOTE) / (1 + VOTE)
+            posterior = _plus(self._sum / self._members, self._shares * VOTE) / (1 + VOTE)
         label, confidence, tied = _elect(posterior)
         # Without an answer or a known label there is a prior, and no label
         open_ = (vote.n_answers == 0) & (vote.label < 0)
@@ -135,6 +143,24 @@ class _Pool:
             items=tuple(answers.task_names[task] for task in least_sure.tolist()),
         )
         return (finding,)
+
+
+def _votes(tally: Tally, known: NDArray[np.bool_], weighted: Any) -> Any:
+    """Return the shares of the votes, ties decided by the weighted ones; tasks x labels like those.
+
+    :param known: the tasks whose label is known; they keep their row, as those without answers do
+    """
+    counted = (tally.n_answers > 0) & ~known
+    part = np.where(counted, TIES, 1.0)
+    at = np.flatnonzero(counted[tally.task])
+    task, label = tally.task[at], tally.label[at]
+    share = (1 - TIES) * tally.votes[at] / tally.n_answers[task]
+    if sp.issparse(weighted):
+        rows = sp.csr_array((share, (task, label)), shape=weighted.shape)
+        return rows + sp.csr_array(weighted.multiply(part[:, np.newaxis]))
+    result = weighted * part[:, np.newaxis]
+    result[task, label] += share
+    return result
 
 
 def _plus(one: Any, other: Any) -> Any:

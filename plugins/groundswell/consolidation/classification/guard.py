@@ -10,6 +10,9 @@ k has on them, in answers, the model should leave k a good part::
 
 Comparing a class's share of the result with its share of the answers is not enough: a rare class gets many
 answers by mistake, and is rightly smaller in the result. Mistakes do not lead, so they hardly count here.
+
+A class may lose all of its lead where less than half of it is right on items whose label is known: there the
+vote is known to be mistaken.
 """
 
 from __future__ import annotations
@@ -54,15 +57,17 @@ class Collapse:
 class Guard:
     """The vote on the items that show a collapse: two answers or more, a winner, and no known label."""
 
-    def __init__(self, answers: Answers, gold: NDArray[np.int32] | None = None) -> None:
-        tally = Tally.of(answers)
-        open_ = (tally.winner >= 0) & (tally.n_answers > 1)
-        if gold is not None:
-            open_ &= gold < 0
-        self._task = np.flatnonzero(open_)
+    def __init__(self, tally: Tally, gold: NDArray[np.int32]) -> None:
+        """Make a guard.
+
+        :param gold: per task the position of its known label, or -1
+        """
+        voted = (tally.winner >= 0) & (tally.n_answers > 1)
+        self._limit = KEPT * _trusted(tally, voted & (gold >= 0), gold)
+        self._task = np.flatnonzero(voted & (gold < 0))
         self._winner = tally.winner[self._task]
         self._lead = tally.lead[self._task].astype(np.float64)
-        size = len(answers.label_names)
+        size = tally.n_labels
         self._won = np.bincount(self._winner, minlength=size)
         self._leads = np.bincount(self._winner, weights=self._lead, minlength=size)
 
@@ -73,7 +78,7 @@ class Guard:
         """
         q = np.rint(_picked(posterior, self._task, self._winner) * _STEPS) / _STEPS
         kept = np.bincount(self._winner, weights=self._lead * q, minlength=len(self._leads))
-        gone = (self._leads >= LEAST_LEAD) & (kept < KEPT * self._leads)
+        gone = (self._leads >= LEAST_LEAD) & (kept < self._limit * self._leads)
         return tuple(self._describe(int(k), kept[k], q) for k in np.flatnonzero(gone))
 
     def _describe(self, k: int, kept: float, q: NDArray[np.float64]) -> Collapse:
@@ -96,6 +101,15 @@ def told(method: str, collapse: Collapse, answers: Answers) -> Finding:
         severity="note",
         items=tuple(answers.task_names[task] for task in collapse.items),
     )
+
+
+def _trusted(tally: Tally, judged: NDArray[np.bool_], gold: NDArray[np.int32]) -> NDArray[np.bool_]:
+    """Return whether the leads of each class can be trusted, as far as known labels say."""
+    at = np.flatnonzero(judged)
+    winner, lead = tally.winner[at], tally.lead[at].astype(np.float64)
+    total = np.bincount(winner, weights=lead, minlength=tally.n_labels)
+    right = np.bincount(winner, weights=lead * (gold[at] == winner), minlength=tally.n_labels)
+    return ~((total >= LEAST_LEAD) & (right < 0.5 * total))
 
 
 def _picked(posterior: Any, row: NDArray[Any], column: NDArray[Any]) -> NDArray[np.float64]:
