@@ -136,17 +136,20 @@ def _maximiser(problem: Problem, right: float, wrong: float, pooled: float) -> C
         counts = expected.counts + before
         if pooled:
             totals = counts.sum(axis=1, keepdims=True) + pooled
-            counts += pooled * row_average(counts, right, wrong)
+            counts += row_average(counts, right, wrong, pooled)
         elif right == 0 or wrong == 0:
             counts = np.where(gave, np.maximum(counts + fixed, _LEAST), 0.0)
             totals = np.maximum(counts.sum(axis=1, keepdims=True), _LEAST)
         else:
             counts += fixed
             totals = counts.sum(axis=1, keepdims=True)
-        log_weights = np.log(np.maximum(counts, _LEAST)) - np.log(totals)
+        # In place: with many workers, each of these arrays is one of the larger ones
+        np.maximum(counts, _LEAST, out=counts)
+        np.log(counts, out=counts)
+        counts -= np.log(totals)
         # Add one, except where the classic result is asked for
         tau = expected.totals + (wrong > 0 or pooled > 0)
         log_prior = np.log(np.maximum(tau, _LEAST)) - np.log(max(tau.sum(), _LEAST))
-        return Weights(log_weights.reshape(n_workers * n_labels, n_labels), log_prior)
+        return Weights(counts.reshape(n_workers * n_labels, n_labels), log_prior)
 
     return maximise

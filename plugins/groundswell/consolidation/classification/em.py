@@ -101,7 +101,7 @@ class Fitted:
         n_labels = len(answers.label_names)
         result = np.tile(_merged(prior_of(self.log_prior)[np.newaxis], n_labels), (layout.n_tasks, 1))
 
-        def write(tasks: NDArray[np.int32], latent: NDArray[Any]) -> None:
+        def write(tasks: slice | NDArray[np.int32], latent: NDArray[Any]) -> None:
             result[tasks] = _merged(latent, n_labels)
 
         layout.visit(*self.weights, write, known=layout.known(gold), subtypes=self.subtypes)
@@ -137,12 +137,13 @@ def fit(
     weights = maximise(expected)
     done = 1
     while done < rounds:
-        before = expected
+        change = expected.counts
         expected = layout.expect(*weights, subtypes=subtypes, **options)
         weights = maximise(expected)
         done += 1
+        np.subtract(expected.counts, change, out=change)
         # Counts are on a grid, so this sum does not depend on the order of workers or classes
-        if np.abs(expected.counts - before.counts).sum() <= 2 * tolerance * max(len(layout), 1):
+        if np.abs(change, out=change).sum() <= 2 * tolerance * max(len(layout), 1):
             break
     return Fitted(*weights, expected, subtypes, done)
 
@@ -157,7 +158,7 @@ def consensus(problem: Problem, fitted: Fitted, method: str) -> Consensus:
     posterior = np.empty((n_tasks, n_labels), dtype=np.float32 if precision == "single" else np.float64)
     posterior[layout.n_answers == 0] = _merged(prior_of(fitted.log_prior)[np.newaxis], n_labels)
 
-    def write(tasks: NDArray[np.int32], latent: NDArray[Any]) -> None:
+    def write(tasks: slice | NDArray[np.int32], latent: NDArray[Any]) -> None:
         q = _merged(latent, n_labels)
         posterior[tasks] = q
         label[tasks], confidence[tasks], tied[tasks] = elect(q)

@@ -54,7 +54,7 @@ class Layout:
     """Answers sorted by task, in blocks of tasks with equally many answers.
 
     :param n_answers: answers per task, in the answers' order of tasks
-    :param order: the tasks that have answers, in the layout's order
+    :param order: the tasks that have answers, in the layout's order; ``None`` for all in their own order
     :param codes: ``worker * n_labels + label`` of each answer, in the layout's order of tasks
     """
 
@@ -62,7 +62,7 @@ class Layout:
     n_workers: int
     n_labels: int
     n_answers: NDArray[np.int32]
-    order: NDArray[np.int32]
+    order: NDArray[np.int32] | None
     codes: NDArray[np.int32]
     blocks: tuple[Block, ...] = field(repr=False)
 
@@ -86,7 +86,7 @@ class Layout:
             n_answers=n_answers,
             order=order,
             codes=_codes(answers, order),
-            blocks=tuple(_blocks(n_answers[order])),
+            blocks=tuple(_blocks(n_answers if order is None else n_answers[order])),
         )
 
     def __len__(self) -> int:
@@ -101,7 +101,12 @@ class Layout:
         """Return gold in the layout's order, or ``None`` where nothing is known."""
         if gold is None or not (gold >= 0).any():
             return None
-        return gold[self.order]
+        return gold if self.order is None else gold[self.order]
+
+    def tasks(self, block: Block) -> slice | NDArray[np.int32]:
+        """Return the tasks of a block, as an index into arrays of one entry per task."""
+        here = slice(block.start, block.stop)
+        return here if self.order is None else self.order[here]
 
     def begin(
         self,
@@ -116,11 +121,11 @@ class Layout:
         :param shares: from votes (tasks x labels) to a posterior (tasks x ``width`` latent classes)
         :param known: gold in the layout's order
         """
+        table = Table.of_votes(self.n_workers, self._grid(self.n_labels, precision))
 
         def work(blocks: Sequence[Block]) -> Expected:
             stream = self._stream(width, blocks, precision)
             counter = self._stream(self.n_labels, blocks, precision)
-            table = Table.of_votes(self.n_workers, counter.grid)
             for block in blocks:
                 votes = counter.votes(block, table)
                 if known is not None:
@@ -149,10 +154,10 @@ class Layout:
         :param subtypes: latent classes per label
         :param precision: ``single`` takes less time with many answers
         """
+        table = Table.of(log_weights, log_prior, self._grid(len(log_prior), precision))
 
         def work(blocks: Sequence[Block]) -> Expected:
             stream = self._stream(len(log_prior), blocks, precision)
-            table = Table.of(log_weights, log_prior, stream.grid)
             for block in blocks:
                 stream.learn(block, stream.posterior(block, table, known, subtypes))
             return stream.expected()
@@ -163,7 +168,7 @@ class Layout:
         self,
         log_weights: NDArray[np.float64],
         log_prior: NDArray[np.float64],
-        visitor: Callable[[NDArray[np.int32], NDArray[Any]], None],
+        visitor: Callable[[slice | NDArray[np.int32], NDArray[Any]], None],
         *,
         known: NDArray[np.int32] | None = None,
         subtypes: int = 1,
@@ -173,13 +178,13 @@ class Layout:
 
         It is called from several threads, with different tasks each. See :meth:`expect`.
         """
+        table = Table.of(log_weights, log_prior, self._grid(len(log_prior), precision))
 
         def work(blocks: Sequence[Block]) -> None:
             stream = self._stream(len(log_prior), blocks, precision)
-            table = Table.of(log_weights, log_prior, stream.grid)
             for block in blocks:
                 q = stream.full(stream.posterior(block, table, known, subtypes))
-                visitor(self.order[block.start : block.stop], q)
+                visitor(self.tasks(block), q)
 
         self._each_part(work)
 
@@ -209,14 +214,16 @@ class Layout:
         def work(blocks: Sequence[Block]) -> Expected:
             stream = self._stream(q.shape[1], blocks, "exact")
             for block in blocks:
-                stream.learn(block, stream.rounded(q[self.order[block.start : block.stop]]))
+                stream.learn(block, stream.rounded(q[self.tasks(block)]))
             return stream.expected()
 
         return self._together(work, q.shape[1]).counts
 
     def _stream(self, width: int, blocks: Sequence[Block], precision: Precision) -> Stream:
-        grid = Grid.of(width, int(self.n_answers.max(initial=0)), precision)
-        return Stream(self.codes, self.n_workers, self.n_labels, grid, blocks)
+        return Stream(self.codes, self.n_workers, self.n_labels, self._grid(width, precision), blocks)
+
+    def _grid(self, width: int, precision: Precision) -> Grid:
+        return Grid.of(width, int(self.n_answers.max(initial=0)), precision)
 
     def _together(self, work: Callable[[Sequence[Block]], Expected], width: int) -> Expected:
         """Add up what each part of the blocks gives, and make it whole."""
@@ -230,7 +237,8 @@ class Layout:
             return first
         # Of two classes only the second's were added up
         rest = self.given.reshape(self.n_workers, self.n_labels, 1) - counts
-        return Expected(np.concatenate([rest, counts], axis=2), np.append(len(self.order) - totals, totals))
+        n_answered = self.blocks[-1].stop if self.blocks else 0
+        return Expected(np.concatenate([rest, counts], axis=2), np.append(n_answered - totals, totals))
 
     def _each_part(self, work: Callable[[Sequence[Block]], _T]) -> list[_T]:
         """Do the work on each part of the blocks: two for many answers, each in a thread of its own.
@@ -259,9 +267,11 @@ def prior_of(log_prior: NDArray[np.float64]) -> NDArray[np.float64]:
     return result
 
 
-def _order(n_answers: NDArray[np.int32]) -> NDArray[np.int32]:
+def _order(n_answers: NDArray[np.int32]) -> NDArray[np.int32] | None:
     """Return the tasks that have answers, by number of answers and then by position."""
-    most = int(n_answers.max(initial=0))
+    least, most = int(n_answers.min(initial=_MOST_CODES)), int(n_answers.max(initial=0))
+    if 0 < least == most:
+        return None
     answered = np.flatnonzero(n_answers).astype(np.int32)
     if len(answered) == 0 or int(n_answers[answered].min()) == most:
         return answered
@@ -271,23 +281,25 @@ def _order(n_answers: NDArray[np.int32]) -> NDArray[np.int32]:
     return by_number[len(n_answers) - len(answered) :]
 
 
-def _codes(answers: Answers, order: NDArray[np.int32]) -> NDArray[np.int32]:
-    n, n_labels = len(answers), len(answers.label_names)
+def _codes(answers: Answers, order: NDArray[np.int32] | None) -> NDArray[np.int32]:
+    n, n_tasks, n_labels = len(answers), len(answers.task_names), len(answers.label_names)
     worker = answers.worker.astype(np.int32, copy=False)
-    in_place = len(order) == len(answers.task_names) and bool((order[1:] > order[:-1]).all())
-    if in_place and bool((answers.task[1:] >= answers.task[:-1]).all()):
-        return worker * np.int32(n_labels) + answers.label.astype(np.int32, copy=False)
+    if order is None and bool((answers.task[1:] >= answers.task[:-1]).all()):
+        codes = worker * np.int32(n_labels)
+        codes += answers.label.astype(np.int32, copy=False)
+        return codes
     position = answers.task.astype(np.int32, copy=False)
-    if not in_place:
-        rank = np.zeros(len(answers.task_names), dtype=np.int32)
+    if order is not None:
+        rank = np.zeros(n_tasks, dtype=np.int32)
         rank[order] = np.arange(len(order), dtype=np.int32)
         position = rank[position]
+        n_tasks = len(order)
     # A counting sort: linear time, and no index array of 8 bytes an answer
     label = answers.label.astype(np.int8 if n_labels < 2**7 else np.int32)
-    start = np.empty(len(order) + 1, dtype=np.int32)
+    start = np.empty(n_tasks + 1, dtype=np.int32)
     codes, sorted_label = np.empty(n, dtype=np.int32), np.empty_like(label)
     _sparsetools.coo_tocsr(
-        len(order), len(answers.worker_names), n, position, worker, label, start, codes, sorted_label
+        n_tasks, len(answers.worker_names), n, position, worker, label, start, codes, sorted_label
     )
     codes *= np.int32(n_labels)
     codes += sorted_label

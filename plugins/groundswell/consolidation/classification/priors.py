@@ -32,13 +32,16 @@ def pseudo_counts(earlier: Earlier | None, n_labels: int) -> NDArray[np.float64]
     return result
 
 
-def row_average(counts: NDArray[np.float64], right: float, wrong: float) -> NDArray[np.float64]:
+def row_average(
+    counts: NDArray[np.float64], right: float, wrong: float, pooled: float
+) -> NDArray[np.float64]:
     """Return what workers' rows are drawn to: the worker's accuracy, and the crowd's mistakes.
 
     :param counts: workers x label given x true label, earlier answers included
     :param right: pseudo-count of right answers of each worker
     :param wrong: pseudo-count of wrong answers of each worker
-    :return: workers x label given x true label, each class summing to 1
+    :param pooled: pseudo-counts of each class of a worker
+    :return: workers x label given x true label, each class summing to ``pooled``
     """
     n_labels = counts.shape[2]
     each = np.arange(n_labels)
@@ -47,6 +50,6 @@ def row_average(counts: NDArray[np.float64], right: float, wrong: float) -> NDAr
     mistakes = counts.sum(axis=0)
     mistakes[each, each] = 0
     share = (mistakes + 1) / (mistakes.sum(axis=0) + max(n_labels - 1, 1))
-    average: NDArray[np.float64] = (1 - accuracy)[:, np.newaxis, np.newaxis] * share
-    average[:, each, each] = accuracy[:, np.newaxis]
+    average: NDArray[np.float64] = (pooled * (1 - accuracy))[:, np.newaxis, np.newaxis] * share
+    average[:, each, each] = pooled * accuracy[:, np.newaxis]
     return average

@@ -148,7 +148,7 @@ class Table:
             odds = _on_grid(log_weights[:, 1] - log_weights[:, 0], grid.weight)
             prior = _on_grid(log_prior[1:] - log_prior[:1], grid.weight)
             return cls(odds.astype(grid.dtype)[:, np.newaxis], prior.astype(grid.dtype))
-        columns = _on_grid(np.ascontiguousarray(log_weights.T), grid.weight)
+        columns = _on_grid(log_weights.T, grid.weight)
         # Only differences between classes matter, and small numbers leave more room for exact sums
         columns -= columns.max(axis=0, initial=IMPOSSIBLE)
         rows = np.zeros((len(log_weights), grid.padded), dtype=grid.dtype)
@@ -191,10 +191,11 @@ class Stream:
     def votes(self, block: Block, table: Table) -> NDArray[np.float64]:
         """Return the block's votes, tasks x labels, from a table of :meth:`Table.of_votes`."""
         self._add_up(block, table)
-        votes = self._sum[: len(block), : len(self._columns)].astype(np.float64)
+        # One row per label, as posteriors are
+        votes = self._sum[: len(block), : len(self._columns)].T.astype(np.float64, order="C")
         if self.grid.binary:
-            return np.column_stack([block.sizes() - votes[:, 0], votes[:, 0]])
-        return votes
+            votes = np.concatenate([block.sizes() - votes, votes])
+        return votes.T
 
     def posterior(
         self, block: Block, table: Table, known: NDArray[np.int32] | None, subtypes: int = 1
@@ -244,9 +245,10 @@ class Stream:
         self._totals += posterior.sum(axis=1, dtype=np.float64)
 
     def expected(self) -> Expected:
-        """Return what was learnt; of two classes, only the second's."""
+        """Return what was learnt, for once; of two classes, only the second's."""
         shape = (self._n_rows // max(self._n_labels, 1), self._n_labels, len(self._columns))
-        return Expected((self._counts / self.grid.share).reshape(shape), self._totals / self.grid.share)
+        self._counts /= self.grid.share
+        return Expected(self._counts.reshape(shape), self._totals / self.grid.share)
 
     def _add_up(self, block: Block, table: Table) -> None:
         """Fill ``_sum`` with the sum of the rows of each task's answers."""
@@ -303,7 +305,10 @@ class Stream:
 
 
 def _on_grid(numbers: NDArray[np.float64], steps: float) -> NDArray[np.float64]:
-    result: NDArray[np.float64] = np.rint(np.maximum(numbers, IMPOSSIBLE) * steps) / steps
+    result: NDArray[np.float64] = np.maximum(numbers, IMPOSSIBLE)
+    result *= steps
+    np.rint(result, out=result)
+    result /= steps
     return result
 
 

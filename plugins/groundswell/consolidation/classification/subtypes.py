@@ -136,7 +136,7 @@ def _maximiser(
     def maximise(expected: Expected) -> Weights:
         matrices = expected.counts.reshape(n_workers, n_labels, n_labels, _SUBTYPES)
         merged = matrices.sum(axis=3) + before
-        alpha = pooled * row_average(merged, right, wrong) + before
+        alpha = row_average(merged, right, wrong, pooled) + before
         counts = expected.counts + np.repeat(alpha, _SUBTYPES, axis=-1)
         totals = expected.counts.sum(axis=1, keepdims=True) + pooled
         totals += np.repeat(before.sum(axis=1, keepdims=True), _SUBTYPES, axis=-1)
