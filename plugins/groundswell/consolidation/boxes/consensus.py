@@ -9,13 +9,13 @@ from numpy.typing import NDArray
 
 from groundswell.consolidation.agreement import Agreement, agreement
 from groundswell.consolidation.boxes import corners as where
-from groundswell.consolidation.boxes.data import BoxConsensus, Boxes, BoxSkill, BoxTable
+from groundswell.consolidation.boxes.data import UNLABELLED, BoxConsensus, Boxes, BoxSkill, BoxTable
 from groundswell.consolidation.boxes.detection import edge_error, looks, rates
 from groundswell.consolidation.boxes.geometry import Pairs, pairs
 from groundswell.consolidation.boxes.matching import clusters, linked
 from groundswell.consolidation.boxes.mending import Mended, mend
 from groundswell.consolidation.boxes.oddities import oddities
-from groundswell.consolidation.classification.majority import majority
+from groundswell.consolidation.classification import METHODS
 from groundswell.consolidation.data import Answers, Consensus
 from groundswell.errors import AnswerError
 
@@ -40,7 +40,7 @@ def consolidate_boxes(
     *,
     threshold: float = THRESHOLD,
     existence: float = EXISTENCE,
-    classify: Classify = majority,
+    classify: Classify = METHODS["default"],
 ) -> BoxConsensus:
     """Match the workers' boxes, keep those that half of the viewers drew, and place each.
 
@@ -117,19 +117,30 @@ def _table(
     several = votes > 1
     overlap = np.full(count, np.nan)
     overlap[several] = shared[several] / (votes[several] * (votes[several] - 1.0) / 2)
-    classes = classify(_votes(boxes, usable, cluster))
+    label, label_confidence, tied = _classes(boxes, usable, cluster, classify)
     table = BoxTable(
         task=task,
         corners=where.locate(collected, scales.weights, count),
-        label=classes.label.astype(np.int32),
-        label_confidence=classes.confidence.astype(np.float64),
-        tied=classes.tied,
+        label=label,
+        label_confidence=label_confidence,
+        tied=tied,
         confidence=np.nan_to_num(overlap) * votes / np.maximum(n_seen[task], 1),
         votes=votes,
         n_seen=n_seen[task],
         overlap=overlap,
     )
     return table, scales
+
+
+def _classes(
+    boxes: Boxes, usable: Mended, cluster: Ints, classify: Classify
+) -> tuple[NDArray[np.int32], NDArray[np.float64], NDArray[np.bool_]]:
+    """Return each cluster's class, its confidence, and whether it is tied."""
+    if not np.any(usable.label >= 0):
+        count = int(cluster.max(initial=-1)) + 1
+        return np.full(count, UNLABELLED, np.int32), np.zeros(count), np.zeros(count, np.bool_)
+    found = classify(_votes(boxes, usable, cluster))
+    return found.label, found.confidence, found.tied
 
 
 def _votes(boxes: Boxes, usable: Mended, cluster: Ints) -> Answers:

@@ -8,6 +8,7 @@ import pytest
 from benchmarks.consolidation.boxes import AVERAGE, OURS, Drawn, compare, groundswell, matched_average, run
 from groundswell.consolidation.boxes import BoxConsensus, Boxes, BoxTable, consolidate_boxes
 from groundswell.consolidation.boxes.data import Corners
+from groundswell.consolidation.classification.majority import majority
 from groundswell.errors import AnswerError
 
 REAL = Path(__file__).parents[5] / "shared/data/crowd/pedestrians_boxes"
@@ -57,13 +58,24 @@ def test_confidence_is_the_share_who_drew_it_times_their_overlap() -> None:
 
 def test_the_class_is_that_of_the_votes() -> None:
     rows = drawn("abc", CAR, "xyy") + drawn("ab", TREE, "xy") + [("t", "c", (400, 0, 410, 9), None)] * 2
-    result = consensus(rows, "abc", "xyz")
+    boxes = Boxes.from_rows(rows, labels=list("xyz"))
+    result = consolidate_boxes(boxes, classify=majority)
     assert result.boxes.label.tolist() == [1, -1]
     assert result.boxes.tied.tolist() == [False, True]
     assert [finding.kind for finding in result.findings] == ["boxes_twice", "box_classes_tied"]
     assert result.label_agreement is not None
     assert result.label_agreement.n_items == 2
     assert consensus(drawn("ab")).label_agreement is None
+
+
+def test_boxes_without_a_class_count_for_where_they_are() -> None:
+    rows = [*drawn("ab", CAR, "xx"), *drawn("c")]
+    result = consolidate_boxes(Boxes.from_rows(rows, labels=["x", "y"]))
+    assert result.boxes.label.tolist() == [0]
+    assert result.boxes.votes.tolist() == [3]
+    nameless = consolidate_boxes(Boxes.from_rows(drawn("abc"), labels=["x", "y"]))
+    assert nameless.boxes.label.tolist() == [-1]
+    assert nameless.boxes.tied.tolist() == [False]
 
 
 def test_agreement_of_an_image() -> None:
