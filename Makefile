@@ -11,6 +11,7 @@ PY := $(BIN)/python
 # Given on the command line or in the environment, and passed on to what is started
 export AIRFLOW_PORT CLOUD_PORT PYTHON
 CROWD ?=
+BATCH ?=
 
 .PHONY: help
 help: ## List the commands
@@ -19,7 +20,7 @@ help: ## List the commands
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  \1|\2/p' $(firstword $(MAKEFILE_LIST)) \
 		| while IFS='|' read -r name text; do printf '%-22s %s\n' "$$name" "$$text"; done
 	@echo
-	@echo 'Names: AIRFLOW_PORT (8080), CLOUD_PORT (4566), CROWD (file of simulated workers), PYTHON'
+	@echo 'Names: AIRFLOW_PORT (8080), CLOUD_PORT (4566), BATCH (iris), CROWD (file of simulated workers), PYTHON'
 
 .PHONY: setup
 setup: ## Create the environments from the locks (every other command does it by itself)
@@ -33,8 +34,8 @@ setup-peers: setup
 # --- run it ---------------------------------------------------------------------------------------
 
 .PHONY: demo
-demo: setup ## Run the example from dataset to deployed model and show the result
-	@$(PY) -m tools.demo $(if $(CROWD),--crowd '$(CROWD)')
+demo: setup ## Run an example from dataset to deployed model and show the result (BATCH=digits for the other)
+	@$(PY) -m tools.demo $(if $(BATCH),--batch '$(BATCH)') $(if $(CROWD),--crowd '$(CROWD)')
 
 .PHONY: up
 up: setup ## Start the local cloud and Airflow and wait until they are ready

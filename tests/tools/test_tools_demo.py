@@ -205,7 +205,7 @@ def test_an_expired_token_is_renewed() -> None:
 def test_a_demo_starts_a_run_that_labels_everything() -> None:
     airflow = FakeAirflow(("running", []))
     with api_of(airflow) as api:
-        run_id = demo._begin(api)
+        run_id = demo._begin(api, DAG)
     assert airflow.triggered == [{"dag_run_id": run_id, "logical_date": None, "conf": {"relabel": True}}]
     assert ("PATCH", f"/api/v2/dags/{DAG}") in airflow.requests
 
@@ -214,7 +214,7 @@ def test_a_demo_after_an_interrupted_one_follows_its_run() -> None:
     airflow = FakeAirflow(("running", []))
     airflow.active = ["demo-0", "demo-1"]
     with api_of(airflow) as api:
-        assert demo._begin(api) == "demo-0"
+        assert demo._begin(api, DAG) == "demo-0"
     assert airflow.triggered == []
 
 
@@ -369,6 +369,28 @@ class FakeS3:
             return {"Body": io.BytesIO(self.objects[Bucket, Key].encode())}
         except KeyError:
             raise self.exceptions.NoSuchKey from None
+
+
+def test_a_prediction_about_many_numbers_is_told_in_a_line() -> None:
+    prediction = [{"label": "3", "probability": 0.9, "input": [0.0] * 64}]
+    [line] = [
+        line
+        for line in summary.lines({**SUMMARY, "model": {"prediction": prediction}}, right=1, judged=1)
+        if "prediction" in line
+    ]
+    assert line.split(maxsplit=1)[1] == "3 (90.0 % sure) for an item of 64 numbers"
+
+
+@pytest.mark.parametrize("name", ["iris", "digits"])
+def test_an_example_has_a_batch_a_crowd_and_an_answer_key(name: str) -> None:
+    example = demo.Example.named(name, Path(__file__).parents[2] / "include")
+    assert example.dag_id == f"labeling_{name}"
+    assert len(read_answer_key(example.answer_key)) in (150, 240)
+
+
+def test_an_example_that_is_not_there_is_told_with_those_that_are() -> None:
+    with pytest.raises(DemoFailed, match=r"BATCH=roses.*the examples are digits, iris"):
+        demo.Example.named("roses", Path(__file__).parents[2] / "include")
 
 
 def test_documents_are_read_where_the_run_writes_them() -> None:

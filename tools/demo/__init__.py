@@ -1,1 +1,1 @@
-"""The demo: run the iris example on the local stack, show how it goes and what came out."""
+"""The demo: run an example on the local stack, show how it goes and what came out."""

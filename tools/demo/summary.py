@@ -10,6 +10,8 @@ from tools.demo.progress import dollars
 
 #: Characters of a finding's text per line.
 _WIDTH = 90
+#: Numbers of an item that are shown one by one.
+_NUMBERS = 12
 
 
 def lines(summary: Mapping[str, Any], *, right: int, judged: int) -> Iterator[str]:
@@ -20,7 +22,7 @@ def lines(summary: Mapping[str, Any], *, right: int, judged: int) -> Iterator[st
     if summary.get("quarantined"):
         yield _row("set aside", f"{summary['quarantined']} unreadable answers (paid, asked again)")
     yield _row("spend", _spend(summary))
-    yield _row("label accuracy", _share(right, judged) + " (against the known species)")
+    yield _row("label accuracy", _share(right, judged) + " (against the known labels)")
     yield from _consolidation(summary.get("consolidation") or {})
     yield _row("model accuracy", f"{_percent(model.get('accuracy'))} (on the held-out test file)")
     yield _row("prediction", _prediction(model.get("prediction")))
@@ -90,4 +92,11 @@ def _prediction(value: object) -> str:
     text = str(first.get("label", "-"))
     if isinstance(first.get("probability"), float):
         text += f" ({_percent(first['probability'])} sure)"
-    return f"{text} for {first['input']}" if "input" in first else text
+    return f"{text} for {_brief(first['input'])}" if "input" in first else text
+
+
+def _brief(value: object) -> str:
+    """What was asked about; of many numbers, how many they are."""
+    if isinstance(value, list) and len(value) > _NUMBERS:
+        return f"an item of {len(value)} numbers"
+    return str(value)
