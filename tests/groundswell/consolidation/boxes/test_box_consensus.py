@@ -4,6 +4,8 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from benchmarks.consolidation.boxes import AVERAGE, OURS, Drawn, compare, groundswell, matched_average, run
 from groundswell.consolidation.boxes import BoxConsensus, Boxes, BoxTable, consolidate_boxes
@@ -299,3 +301,41 @@ def test_thousands_of_boxes_in_one_image() -> None:
     assert len(result.boxes) == count
     assert result.boxes.votes.tolist() == [3] * count
     assert len(result.doubtful) == 0
+
+
+edges = st.one_of(
+    st.integers(-3, 12).map(float), st.sampled_from([float("nan"), float("inf"), 1e9, -1e9, 1e-12])
+)
+
+
+@settings(max_examples=40, deadline=None)
+@given(
+    st.lists(
+        st.tuples(
+            st.sampled_from("tu"),
+            st.sampled_from("abcd"),
+            st.tuples(edges, edges, edges, edges),
+            st.sampled_from("xy"),
+        ),
+        max_size=25,
+    ),
+    st.booleans(),
+)
+def test_any_boxes_give_sound_results(rows: list[tuple[str, str, Corners, str]], sized: bool) -> None:
+    sizes = {"t": (10.0, 10.0), "u": (5.0, float("nan"))} if sized else None
+    boxes = Boxes.from_rows(rows, seen=[("t", "e")], labels=["x", "y"], tasks=["t", "u"], sizes=sizes)
+    result = consolidate_boxes(boxes)
+    for table in (result.boxes, result.doubtful):
+        assert (table.corners[:, 2:] > table.corners[:, :2]).all()
+        assert ((table.confidence >= 0) & (table.confidence <= 1 + 1e-9)).all()
+        assert (table.votes <= table.n_seen).all()
+        assert ((table.label >= -1) & (table.label < 2)).all()
+    assert (2 * result.boxes.votes >= result.boxes.n_seen).all()
+    assert (2 * result.doubtful.votes < result.doubtful.n_seen).all()
+    skill = result.skill
+    for estimate in (skill.recall, skill.precision, skill.error):
+        known = ~np.isnan(estimate.mean)
+        assert (estimate.low[known] <= estimate.mean[known] + 1e-12).all()
+        assert (estimate.high[known] >= estimate.mean[known] - 1e-12).all()
+    with np.errstate(invalid="ignore"):
+        assert not ((result.agreement < 0) | (result.agreement > 1 + 1e-9)).any()
