@@ -30,6 +30,7 @@ class Task:
 
     data: Path
     quick: bool
+    reuse: bool
     say: Say
 
 
@@ -39,8 +40,8 @@ def accuracy(task: Task) -> Part:
     from benchmarks.consolidation.accuracy_report import accuracy_part
     from benchmarks.consolidation.calibration import calibration_sections
 
-    found = measure_accuracies(_crowds(task), quick=task.quick, say=task.say)
-    return accuracy_part(found, calibration_sections(found))
+    found = measure_accuracies(_crowds(task), quick=task.quick, reuse=task.reuse, say=task.say)
+    return accuracy_part(found, calibration_sections(found, task.say))
 
 
 def speed(task: Task) -> Part:
@@ -88,6 +89,11 @@ def parser() -> argparse.ArgumentParser:
     )
     made.add_argument("--only", nargs="+", choices=list(PARTS), metavar="PART", help=f"of {', '.join(PARTS)}")
     made.add_argument("--quick", action="store_true", help="smaller sets and fewer methods: a minute or two")
+    made.add_argument(
+        "--reuse",
+        action="store_true",
+        help="accuracy: keep what crowd-kit found before for the same answers, in the same version",
+    )
     made.add_argument("--data", type=Path, default=REAL, metavar="FOLDER", help="real crowds: %(default)s")
     made.add_argument("--output", type=Path, default=RESULTS, metavar="FOLDER", help="default: %(default)s")
     return made
@@ -107,7 +113,7 @@ def main() -> None:
     for name in options.only or PARTS:
         began = narrator.seconds
         narrator(f"{name}: begins")
-        part = PARTS[name](Task(options.data, options.quick, narrator))
+        part = PARTS[name](Task(options.data, options.quick, options.reuse, narrator))
         text = part.document(command, narrator.seconds - began)
         (options.output / f"consolidation_{name}.md").write_text(text)
         for file, content in part.charts.items():

@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import tempfile
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from pathlib import Path
 from time import process_time
 
 import numpy as np
@@ -13,7 +11,7 @@ from numpy.typing import NDArray
 
 from benchmarks.consolidation.crowds import Crowd
 from benchmarks.consolidation.ground_truth import modified_dawid_skene
-from benchmarks.consolidation.peers import peer_labels, write
+from benchmarks.consolidation.peers import peer_labels
 from benchmarks.consolidation.progress import Say
 from benchmarks.consolidation.significance import Comparison, compare, credit, credit_of_labels
 from groundswell.consolidation import classification
@@ -79,27 +77,27 @@ def is_ours(method: str) -> bool:
     return method in classification.METHODS
 
 
-def measure_accuracies(crowds: Sequence[Crowd], *, quick: bool, say: Say) -> Accuracies:
-    """Run all methods on all sets."""
+def measure_accuracies(crowds: Sequence[Crowd], *, quick: bool, reuse: bool, say: Say) -> Accuracies:
+    """Run all methods on all sets.
+
+    :param reuse: do not run others' methods again where an earlier run had the same answers and versions
+    """
     outcomes: dict[tuple[str, str], Outcome] = {}
-    for outcome in _all(crowds, QUICK_PEERS if quick else PEERS):
+    for outcome in _all(crowds, QUICK_PEERS if quick else PEERS, reuse):
         outcomes[outcome.method, outcome.crowd] = outcome
         result = outcome.error or f"{outcome.accuracy:.2%} in {outcome.seconds:.2f} s"
         say(f"accuracy: {outcome.method} on {outcome.crowd}: {result}")
     return Accuracies(crowds, outcomes)
 
 
-def _all(crowds: Sequence[Crowd], peers: Iterable[str]) -> Iterator[Outcome]:
+def _all(crowds: Sequence[Crowd], peers: Iterable[str], reuse: bool) -> Iterator[Outcome]:
     for method in sorted(classification.METHODS, key=lambda name: name != MAJORITY):
         for crowd in crowds:
             yield _ours(method, crowd)
     for crowd in crowds:
         yield _ground_truth(crowd)
-    with tempfile.TemporaryDirectory(prefix="groundswell-benchmark-") as folder:
-        for crowd in crowds:
-            write(crowd, Path(folder) / f"{crowd.name}.npz")
-        for peer in peers:
-            yield from _peer(peer, crowds, Path(folder))
+    for peer in peers:
+        yield from _peer(peer, crowds, reuse)
 
 
 def _ours(method: str, crowd: Crowd) -> Outcome:
@@ -119,9 +117,9 @@ def _ground_truth(crowd: Crowd) -> Outcome:
     return Outcome(GROUND_TRUTH, crowd.name, right, posterior.max(axis=1)[crowd.truth >= 0], seconds)
 
 
-def _peer(method: str, crowds: Sequence[Crowd], folder: Path) -> Iterator[Outcome]:
+def _peer(method: str, crowds: Sequence[Crowd], reuse: bool) -> Iterator[Outcome]:
     name = f"crowd-kit {method}"
-    for found in peer_labels(method, crowds, folder, LIMIT_SECONDS):
+    for found in peer_labels(method, crowds, LIMIT_SECONDS, reuse=reuse):
         crowd = found.crowd
         if found.label is None or found.score is None:
             yield Outcome(name, crowd.name, None, error=found.error or "no labels")

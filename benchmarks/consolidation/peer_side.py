@@ -1,10 +1,10 @@
 """crowd-kit's side of the comparison; runs in the peers' environment and prints one JSON object per line.
 
-    python -m benchmarks.consolidation.peer_side labels METHOD FOLDER CPU_SECONDS SET ...
+    python -m benchmarks.consolidation.peer_side labels METHOD CPU_SECONDS FOLDER ...
     python -m benchmarks.consolidation.peer_side speed METHOD FOLDER RUNS
 
-A set is FOLDER/SET.npz with the arrays task, worker and label. ``labels`` writes FOLDER/SET.METHOD.npz: label
-and score per task. Nothing of Groundswell is imported: that environment does not have what it needs.
+A folder holds a set: answers.npz with the arrays task, worker and label. ``labels`` writes METHOD.npz beside
+it: label and score per task. Nothing of Groundswell is imported: that environment has not what it needs.
 """
 
 from __future__ import annotations
@@ -56,32 +56,33 @@ def main(arguments: list[str]) -> None:
     """Do what the command line says."""
     warnings.simplefilter("ignore")
     resource.setrlimit(resource.RLIMIT_DATA, (MEMORY_LIMIT, MEMORY_LIMIT))
-    what, method, folder, *rest = arguments
+    what, method, *rest = arguments
     print(json.dumps({"ready": method}), flush=True)
     if what == "speed":
-        print(json.dumps(_speed(method, Path(folder), int(rest[0]))), flush=True)
+        folder, runs = rest
+        print(json.dumps(_speed(method, Path(folder), int(runs))), flush=True)
         return
-    limit, *names = rest
+    limit, *folders = rest
     signal.signal(signal.SIGPROF, _out_of_time)
-    for name in names:
+    for folder in folders:
         # CPU time, so that a busy machine is no excuse
         signal.setitimer(signal.ITIMER_PROF, float(limit))
-        print(json.dumps(_labels(method, Path(folder), name)), flush=True)
+        print(json.dumps(_labels(method, Path(folder))), flush=True)
 
 
 def _out_of_time(*_: object) -> None:
     raise TimeoutError("out of time")
 
 
-def _labels(method: str, folder: Path, name: str) -> dict[str, Any]:
-    table, n_tasks = _load(folder / f"{name}.npz")
+def _labels(method: str, folder: Path) -> dict[str, Any]:
+    table, n_tasks = _load(folder / "answers.npz")
     began = process_time()
     try:
         model = METHODS[method]()
         labels = model.fit_predict(table)
     except Exception as error:  # whatever breaks is a result
         signal.setitimer(signal.ITIMER_PROF, 0)
-        return {"set": name, "error": f"{type(error).__name__}: {error}".splitlines()[0][:200]}
+        return {"error": f"{type(error).__name__}: {error}".splitlines()[0][:200]}
     signal.setitimer(signal.ITIMER_PROF, 0)
     seconds = process_time() - began
     label = np.full(n_tasks, -1, dtype=np.int32)
@@ -89,8 +90,8 @@ def _labels(method: str, folder: Path, name: str) -> dict[str, Any]:
     score = np.full(n_tasks, np.nan)
     if getattr(model, "probas_", None) is not None:
         score[model.probas_.index.to_numpy()] = model.probas_.max(axis=1).to_numpy()
-    np.savez(folder / f"{name}.{method}.npz", label=label, score=score)
-    return {"set": name, "seconds": seconds}
+    np.savez(folder / f"{method}.npz", label=label, score=score)
+    return {"seconds": seconds}
 
 
 def _speed(method: str, folder: Path, runs: int) -> dict[str, Any]:

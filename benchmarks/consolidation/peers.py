@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import os
 import queue
@@ -18,6 +19,9 @@ from benchmarks.consolidation.crowds import Crowd
 from benchmarks.origin import CHECKOUT
 
 PYTHON = CHECKOUT / ".venv-peers" / "bin" / "python"
+LOCK = CHECKOUT / "requirements-peers.txt"
+SIDE = Path(__file__).with_name("peer_side.py")
+KEPT = CHECKOUT / ".cache" / "benchmark-peers"
 START_SECONDS = 300.0
 """How long the process may take to import what it needs."""
 BUSY = 10
@@ -113,29 +117,56 @@ def write(crowd: Crowd, path: Path) -> None:
     np.savez(path, task=answers.task, worker=answers.worker, label=answers.label)
 
 
+def kept(crowd: Crowd) -> Path:
+    """Return the folder where the others' results for these answers are kept, and write the answers there."""
+    digest = hashlib.sha256()
+    for file in (LOCK, SIDE):
+        digest.update(file.read_bytes())
+    for numbers in (crowd.answers.task, crowd.answers.worker, crowd.answers.label):
+        digest.update(np.ascontiguousarray(numbers))
+    folder = KEPT / f"{crowd.name}-{digest.hexdigest()[:16]}"
+    if not (folder / "answers.npz").exists():
+        folder.mkdir(parents=True, exist_ok=True)
+        write(crowd, folder / "answers.npz")
+    return folder
+
+
 def peer_labels(
-    method: str, crowds: Sequence[Crowd], folder: Path, limit_seconds: float
+    method: str, crowds: Sequence[Crowd], limit_seconds: float, *, reuse: bool = False
 ) -> Iterator[PeerLabels]:
     """Run one method on all sets; after a crash a new process goes on with the next set.
 
-    :param folder: where the sets were written, as ``NAME.npz``
     :param limit_seconds: of CPU time per set
+    :param reuse: take what an earlier run found for the same answers, by the same code and versions
     """
-    left = list(crowds)
+    folders = {crowd.name: kept(crowd) for crowd in crowds}
+    left = []
+    for crowd in crowds:
+        before = folders[crowd.name] / f"{method}.json"
+        if reuse and before.exists():
+            yield _labels(crowd, method, folders[crowd.name], json.loads(before.read_text()))
+        else:
+            left.append(crowd)
     while left:
-        names = [crowd.name for crowd in left]
-        arguments = ["labels", method, str(folder), str(limit_seconds), *names]
+        paths = [str(folders[crowd.name]) for crowd in left]
         try:
-            with Peer("benchmarks.consolidation.peer_side", arguments) as peer:
+            with Peer(
+                "benchmarks.consolidation.peer_side", ["labels", method, str(limit_seconds), *paths]
+            ) as peer:
                 while left:
                     found = peer.result(limit_seconds * BUSY)
-                    yield _labels(left.pop(0), method, folder, found)
+                    yield _keep(left.pop(0), method, folders, found)
         except PeerError as error:
-            yield PeerLabels(left.pop(0), error=str(error))
+            yield _keep(left.pop(0), method, folders, {"error": str(error)})
+
+
+def _keep(crowd: Crowd, method: str, folders: dict[str, Path], found: dict[str, Any]) -> PeerLabels:
+    (folders[crowd.name] / f"{method}.json").write_text(json.dumps(found))
+    return _labels(crowd, method, folders[crowd.name], found)
 
 
 def _labels(crowd: Crowd, method: str, folder: Path, found: dict[str, Any]) -> PeerLabels:
     if "error" in found:
         return PeerLabels(crowd, error=found["error"])
-    with np.load(folder / f"{crowd.name}.{method}.npz") as arrays:
+    with np.load(folder / f"{method}.npz") as arrays:
         return PeerLabels(crowd, found["seconds"], None, arrays["label"], arrays["score"])
