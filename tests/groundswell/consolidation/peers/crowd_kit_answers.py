@@ -34,7 +34,7 @@ def main() -> None:
         "crowds": {
             name: of_crowd(pd.DataFrame(rows, columns=COLUMNS)) for name, rows in cases["crowds"].items()
         },
-        "pairs": of_pairs(pd.DataFrame(cases["pairs"], columns=["worker", "left", "right", "label"])),
+        "pairs": of_pairs(cases["pairs"], cases["pairs with average"]),
         "texts": of_texts(pd.DataFrame(cases["texts"], columns=["task", "worker", "text"])),
         "masks": of_masks(cases["masks"]),
         "sets": of_sets(pd.DataFrame(cases["sets"], columns=COLUMNS)),
@@ -69,15 +69,13 @@ def posterior(model: Any) -> list[list[float]]:
     return values
 
 
-def of_pairs(table: pd.DataFrame) -> dict[str, Any]:
+def of_pairs(rows: list[list[Any]], with_average: list[list[Any]]) -> dict[str, Any]:
     """Return scores by item, of both models."""
-    plain = BradleyTerry(n_iter=5000, tol=1e-13).fit(table)
-    noisy = NoisyBradleyTerry().fit(table)
-    return {
-        "bradley_terry": plain.scores_.sort_index().to_dict(),
-        "noisy": noisy.scores_.sort_index().to_dict(),
-        "noisy_skill": noisy.skills_.sort_index().to_dict(),
-    }
+    columns = ["worker", "left", "right", "label"]
+    # It compares a round with itself, so that any positive tolerance ends it after the second
+    plain = BradleyTerry(n_iter=3000, tol=-1.0).fit(pd.DataFrame(with_average, columns=columns))
+    noisy = NoisyBradleyTerry().fit(pd.DataFrame(rows, columns=columns))
+    return {"bradley_terry": plain.scores_.to_dict(), "noisy": noisy.scores_.to_dict()}
 
 
 def of_texts(table: pd.DataFrame) -> dict[str, str]:
