@@ -28,7 +28,7 @@ from groundswell.consolidation.data import Answers
 from groundswell.consolidation.findings import LISTED, Finding
 from groundswell.consolidation.tally import Tally
 
-KEPT = 1 / 3
+KEPT = 1 / 4
 """A class has collapsed that keeps less of its lead."""
 
 LEAST_LEAD = 5

@@ -83,7 +83,7 @@ def test_posterior_is_the_formula(seed: int) -> None:
     answers, _ = crowd(seed)
     result = default(answers)
     assert result.findings == ()
-    models = np.mean([METHODS[name](answers).posterior for name in MODELS], axis=0)
+    models = np.mean([model(answers).posterior for model in module._MODELS], axis=0)
     votes = (1 - module.TIES) * shares(answers) + module.TIES * METHODS["weighted_majority"](
         answers
     ).posterior
