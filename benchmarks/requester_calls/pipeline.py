@@ -1,6 +1,7 @@
-"""Our side: the operators of the labelling DAG on the iris batch, against a local cloud of their own.
+"""Our side: the operators of the labelling DAG on a batch, against a local cloud of their own.
 
     python -m benchmarks.requester_calls.pipeline --speed-up 15 --crowd FILE --folder DIR
+        [--batch FILE] [--set redundancy='{"rule": "fixed", "first": 3}' ...]
 
 The tasks are those of `dags/labeling.py` up to the labels, then the deletion of the HITs, in its order and
 with its arguments; training asks no workforce. Where a task defers, its trigger is made anew from what it
@@ -69,12 +70,12 @@ def connect(url: str) -> None:
         os.environ[f"AIRFLOW_CONN_{name}"] = json.dumps(connection)
 
 
-def scaled_batch(speed_up: float, folder: Path) -> Path:
-    """Write the iris batch with its polling times divided by the speed-up; returns the file."""
+def scaled_batch(source: Path, speed_up: float, folder: Path, sections: dict[str, Any]) -> Path:
+    """Write a batch with its polling times divided by the speed-up and other sections; returns the file."""
     from groundswell.batches.model import Batch
 
-    batch = Batch.load(BATCH)
-    content = yaml.safe_load(BATCH.read_text())
+    batch = Batch.load(source)
+    content = yaml.safe_load(source.read_text())
     content["polling"]["interval"] = whole_seconds(batch.polling.interval_seconds / speed_up)
     content["polling"]["max_wait"] = whole_seconds(batch.polling.max_wait_seconds / speed_up)
     content["dataset"]["path"] = batch.dataset.path
@@ -82,7 +83,8 @@ def scaled_batch(speed_up: float, folder: Path) -> Path:
     content["task"]["image_folder"] = str(batch.task.image_folder)
     for section in ("training", "endpoint", "evaluation"):
         content.pop(section)
-    path = folder / BATCH.name
+    content.update(sections)
+    path = folder / source.name
     path.write_text(yaml.safe_dump(content))
     return path
 
@@ -180,6 +182,11 @@ def label(path: Path, batch: Batch) -> dict[str, str]:
     return labels
 
 
+def _section(text: str) -> tuple[str, Any]:
+    name, _, value = text.partition("=")
+    return name, json.loads(value)
+
+
 def main() -> None:
     """Run it."""
     parser = argparse.ArgumentParser(
@@ -190,11 +197,20 @@ def main() -> None:
     parser.add_argument(
         "--folder", type=Path, required=True, metavar="DIR", help="the cloud's state: DIR/cloud"
     )
+    parser.add_argument("--batch", type=Path, default=BATCH, metavar="FILE", help="default: %(default)s")
+    parser.add_argument(
+        "--set",
+        type=_section,
+        action="append",
+        default=[],
+        metavar="SECTION=JSON",
+        help="in place of the file's",
+    )
     options = parser.parse_args()
     signal.signal(signal.SIGTERM, lambda *_: sys.exit("terminated"))  # in good order: the cloud is stopped
     with tempfile.TemporaryDirectory() as home:
         set_airflow_up(Path(home))
-        path = scaled_batch(options.speed_up, options.folder)
+        path = scaled_batch(options.batch, options.speed_up, options.folder, dict(options.set))
         from groundswell.batches.model import Batch
 
         batch = Batch.load(path)

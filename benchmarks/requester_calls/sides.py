@@ -101,11 +101,9 @@ def run_script(scenario: Scenario, folder: Path, progress: Progress) -> Outcome:
 def run_pipeline(scenario: Scenario, folder: Path, progress: Progress) -> Outcome:
     """Run our pipeline's operators in a process of their own, which starts its cloud when it is ready."""
     crowd = _crowd(scenario, folder)
-    command = ["-m", "benchmarks.requester_calls.pipeline", "--speed-up", str(scenario.speed_up)]
-    command += ["--crowd", str(crowd), "--folder", str(folder)]
-    environment = {**os.environ, "PYTHONPATH": str(CHECKOUT / "plugins")}
+    options = ["--speed-up", str(scenario.speed_up), "--crowd", str(crowd), "--folder", str(folder)]
     labels: dict[str, str] = {}
-    for line in _lines(command, environment, folder):
+    for line in pipeline_lines(options, folder):
         if not line.startswith('{"step"'):
             continue  # Airflow logs to standard output, too
         step = json.loads(line)
@@ -113,6 +111,12 @@ def run_pipeline(scenario: Scenario, folder: Path, progress: Progress) -> Outcom
             progress(step["labelled"], step["items"])
         labels = step.get("labels", labels)
     return Outcome(scenario, read_books(folder / "cloud" / "workforce.db"), labels)
+
+
+def pipeline_lines(options: list[str], folder: Path) -> Iterator[str]:
+    """Run ``benchmarks.requester_calls.pipeline``; yields its lines, keeps them in the folder."""
+    environment = {**os.environ, "PYTHONPATH": str(CHECKOUT / "plugins")}
+    yield from _lines(["-m", "benchmarks.requester_calls.pipeline", *options], environment, folder)
 
 
 def interrupt() -> None:
