@@ -3,7 +3,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from groundswell.consolidation.data import Answers
+from groundswell.consolidation.data import Answers, Earlier, gold_of
 from groundswell.errors import AnswerError
 
 LABELS = ("cat", "dog")
@@ -88,3 +88,50 @@ def test_names_twice_are_refused() -> None:
 def test_arrays_are_checked(task: np.ndarray, worker: np.ndarray, label: np.ndarray, says: str) -> None:
     with pytest.raises(AnswerError, match=says):
         Answers(task, worker, label, ("t",), ("w",), LABELS)
+
+
+@pytest.mark.parametrize(
+    ("row", "says"),
+    [
+        (("t", "w", float("nan")), "gave the label nan, where the label is no text"),
+        (("t", "w", -1), "gave the label -1, where the label is no text"),
+        (("t", "w", ""), "where the label is empty"),
+        (("t", None, "cat"), "where the worker is no text"),
+        (("t", "", "cat"), "where the worker is empty"),
+        ((float("nan"), "w", "cat"), "where the item is no text"),
+    ],
+)
+def test_what_an_empty_cell_leaves_is_refused_by_name(row: tuple[object, ...], says: str) -> None:
+    rows = [("t", "w", "dog"), row]
+    with pytest.raises(AnswerError, match=says):
+        Answers.from_rows(rows, labels=LABELS)  # type: ignore[arg-type]
+
+
+def test_arrays_of_another_shape_are_refused() -> None:
+    with pytest.raises(AnswerError, match=r"task has the shape \(1, 2\)"):
+        Answers(np.zeros((1, 2), dtype=np.int32), positions(0), positions(0), ("t",), ("w",), LABELS)
+
+
+def test_known_labels_by_name() -> None:
+    answers = Answers.from_rows([("t1", "w", "dog")], labels=LABELS, tasks=("t2", "t1", "t3"))
+    assert gold_of(answers, {"t1": "cat", "t3": "dog", "elsewhere": "bird"}).tolist() == [-1, 0, 1]
+    with pytest.raises(AnswerError, match="item 't1': the known label 'bird' is not one of 'cat', 'dog'"):
+        gold_of(answers, {"t1": "bird"})
+
+
+@pytest.mark.parametrize(
+    ("right", "wrong", "confusion", "says"),
+    [
+        (np.ones(2), np.ones(3), None, r"right has the shape \(2,\) and wrong \(3,\)"),
+        (np.array([-1.0]), np.ones(1), None, "right holds a count that is negative or not finite"),
+        (np.ones(1), np.array([np.nan]), None, "wrong holds a count that is negative or not finite"),
+        (np.ones(1), np.ones(1), np.full((1, 2, 2), np.inf), "confusion holds a count"),
+        (np.ones(1), np.ones(1), np.ones((2, 2, 2)), r"confusion has the shape \(2, 2, 2\)"),
+        (np.ones(1), np.ones(1), np.ones((1, 2, 3)), r"confusion has the shape \(1, 2, 3\)"),
+    ],
+)
+def test_earlier_skill_is_checked(
+    right: np.ndarray, wrong: np.ndarray, confusion: np.ndarray | None, says: str
+) -> None:
+    with pytest.raises(AnswerError, match=says):
+        Earlier(right, wrong, confusion)

@@ -13,11 +13,11 @@ adversaries, which is where the classic method (alpha = 0) loses to a vote. Ther
 
 * ``pooled`` = s > 0: alpha_j[k, k] = s * p_j and alpha_j[k, l] = s * (1 - p_j) * e[k, l]. Here p_j is how
   often the worker is right, (right + sum of c_j[k, k]) / (right + wrong + sum of c_j), and e[k, l] is which
-  mistakes the whole crowd makes with class k, (sum over j of c_j[k, l] + 1) / (sum over j and l != k of the
-  same). So a worker of whom little is known is an average one, a class that a worker hardly met takes after
-  the worker's other classes, and with hundreds of labels the counts are not drowned. The idea of drawing
-  workers' rows from the crowd's is that of M. Venanzi et al., "Community-Based Bayesian Aggregation Models
-  for Crowdsourcing", WWW 2014, with one community.
+  mistakes the whole crowd makes with class k, (sum over j of c_j[k, l] + 2 / (K - 1)) / (sum over j and l
+  != k of c_j[k, l] + 2) with K labels. So a worker of whom little is known is an average one, a class that
+  a worker hardly met takes after the worker's other classes, and with hundreds of labels the counts are not
+  drowned. The idea of drawing workers' rows from the crowd's is that of M. Venanzi et al., "Community-Based
+  Bayesian Aggregation Models for Crowdsourcing", WWW 2014, with one community.
 * ``pooled`` = 0: ``right`` on the diagonal and ``wrong`` beside it, which is Independent Bayesian
   Classifier Combination (H.-C. Kim and Z. Ghahramani, "Bayesian Classifier Combination", AISTATS 2012) by
   posterior means. For few labels.

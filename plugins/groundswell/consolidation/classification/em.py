@@ -155,7 +155,9 @@ def consensus(problem: Problem, fitted: Fitted, method: str) -> Consensus:
     label = np.full(n_tasks, -1, dtype=np.int32)
     confidence = np.zeros(n_tasks, dtype=np.float64)
     tied = np.zeros(n_tasks, dtype=np.bool_)
-    posterior = np.empty((n_tasks, n_labels), dtype=np.float32 if precision == "single" else np.float64)
+    # For many answers in single precision, however it is calculated: it is the largest array of the result
+    many = len(layout) > _DOUBLE_UP_TO
+    posterior = np.empty((n_tasks, n_labels), dtype=np.float32 if many else np.float64)
     posterior[layout.n_answers == 0] = _merged(prior_of(fitted.log_prior)[np.newaxis], n_labels)
 
     def write(tasks: slice | NDArray[np.int32], latent: NDArray[Any]) -> None:

@@ -13,6 +13,10 @@ RIGHT, WRONG = 4.0, 1.0
 POOLED = 8.0
 """Pseudo-counts of each row of a worker's confusion matrix."""
 
+SMOOTHING = 2.0
+"""Pseudo-count of the crowd's mistakes with a class, over all wrong labels. Not for each of them: hundreds of
+labels would drown what the crowd shows."""
+
 
 def pseudo_counts(earlier: Earlier | None, n_labels: int) -> NDArray[np.float64]:
     """Return earlier answers as counts to add, workers (or 1) x label given x true label."""
@@ -49,7 +53,7 @@ def row_average(
     accuracy = (hits + right) / (counts.sum(axis=(1, 2)) + right + wrong)
     mistakes = counts.sum(axis=0)
     mistakes[each, each] = 0
-    share = (mistakes + 1) / (mistakes.sum(axis=0) + max(n_labels - 1, 1))
+    share = (mistakes + SMOOTHING / max(n_labels - 1, 1)) / (mistakes.sum(axis=0) + SMOOTHING)
     average: NDArray[np.float64] = (pooled * (1 - accuracy))[:, np.newaxis, np.newaxis] * share
     average[:, each, each] = pooled * accuracy[:, np.newaxis]
     return average

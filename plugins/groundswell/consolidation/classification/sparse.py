@@ -16,6 +16,7 @@ from groundswell.consolidation.classification.candidates import (
     on_grid,
     summed,
 )
+from groundswell.consolidation.classification.priors import SMOOTHING
 from groundswell.consolidation.data import Answers, Consensus, Earlier, check_gold
 from groundswell.consolidation.findings import Finding
 
@@ -215,4 +216,5 @@ class _DawidSkene:
         made = summed(self.cell_mistake, counts, len(self.mistake_true) + 1)[:-1]
         n_labels = len(self.candidates.answers.label_names)
         total = summed(self.mistake_true, made, n_labels)
-        return np.append((made + 1) / (total[self.mistake_true] + others), 0.0)
+        share = (made + SMOOTHING / others) / (total[self.mistake_true] + SMOOTHING)
+        return np.append(share, 0.0)

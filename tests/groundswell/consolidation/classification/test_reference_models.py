@@ -111,9 +111,9 @@ def average_rows(counts: Matrix) -> Matrix:
         hits = sum(counts[w, k, k] for k in range(n_labels))
         accuracy = (hits + 4) / (counts[w].sum() + 5)
         for k in range(n_labels):
-            mistakes = sum(crowd_counts[k, j] + 1 for j in range(n_labels) if j != k)
+            mistakes = sum(crowd_counts[k, j] for j in range(n_labels) if j != k) + 2
             for j in range(n_labels):
-                e = (crowd_counts[k, j] + 1) / mistakes if j != k else 0
+                e = (crowd_counts[k, j] + 2 / (n_labels - 1)) / mistakes if j != k else 0
                 alpha[w, k, j] = 8 * (accuracy if j == k else (1 - accuracy) * e)
     return alpha
 
