@@ -114,8 +114,8 @@ def crowd_bradley_terry(comparisons: Comparisons, *, earlier: Earlier | None = N
         before, hits = believed, _summed(worker, right[decided], n_workers)
         believed = (prior_right + hits) / (prior_right + prior_wrong + given)
         if n_workers == 0 or float(np.abs(believed - before).max()) < _EQUAL:
-            score = _fit(pairs, score)
             break
+    score = _fit(pairs, score)
     return _ranking(comparisons, score, right, believed, earlier, "crowd_bradley_terry")
 
 

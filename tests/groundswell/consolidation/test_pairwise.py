@@ -67,7 +67,7 @@ def test_two_items_by_hand() -> None:
     half = found.score[0]
     assert found.score[1] == pytest.approx(-half)
     logistic = [1 / (1 + math.exp(-x)) for x in (2 * half, half)]
-    assert 3 - 4 * logistic[0] + 0.5 - logistic[1] == pytest.approx(0, abs=1e-8)
+    assert 3 - 4 * logistic[0] + 0.5 - logistic[1] == pytest.approx(0, abs=1e-6)
     # The information by hand: 4 p(1 - p) between the two, q(1 - q) from the prior on each.
     between, prior = (p * (1 - p) * n for p, n in zip(logistic, (4, 1), strict=True))
     inverse = np.linalg.inv([[between + prior, -between], [-between, between + prior]])
