@@ -21,6 +21,7 @@ from groundswell.consolidation.label_sets import SetAnswers
 from groundswell.consolidation.multilabel import multilabel
 from groundswell.consolidation.pairwise import bradley_terry, crowd_bradley_terry
 from groundswell.consolidation.segmentation import consolidate_masks
+from groundswell.consolidation.text import TextAnswers, rover
 
 CHECKOUT = Path(__file__).parents[4]
 PYTHON = CHECKOUT / ".venv-peers" / "bin" / "python"
@@ -215,3 +216,9 @@ def test_sets_of_labels(theirs: dict[str, Any]) -> None:
     found = multilabel(answers, method="majority")
     ours = {task: list(found.labels_of(at)) for at, task in enumerate(answers.task_names)}
     assert ours == theirs["sets"]
+
+
+def test_rover(theirs: dict[str, Any]) -> None:
+    # Ours weighs workers and aligns in an order of its own; where the vote on each word is clear they agree
+    ours = rover(TextAnswers.from_rows(TEXTS))
+    assert dict(zip(TextAnswers.from_rows(TEXTS).task_names, ours.text, strict=True)) == theirs["texts"]
