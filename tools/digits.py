@@ -19,7 +19,7 @@ ROOT = Path(__file__).resolve().parents[1]
 PER_DIGIT = 24
 SEED = 1998
 SIDE, DARKEST = 8, 16
-ENLARGED = 40
+ENLARGED = 20
 PIXELS = [f"p{row}{column}" for row in range(SIDE) for column in range(SIDE)]
 
 

@@ -53,12 +53,12 @@ def test_the_images_show_the_pixels() -> None:
     for row in ROWS[::40]:
         data = (INCLUDE / "data/digits_images" / row["image"]).read_bytes()
         assert data[:8] == b"\x89PNG\r\n\x1a\n"
-        assert struct.unpack(">II", data[16:24]) == (320, 320)
+        assert struct.unpack(">II", data[16:24]) == (160, 160)
         size = struct.unpack(">I", data[33:37])[0]
         lines = zlib.decompress(data[41 : 41 + size])
         for at, name in enumerate(maker.PIXELS):
             down, right = divmod(at, 8)
-            shade = lines[(down * 40 + 20) * 321 + 1 + right * 40 + 20]
+            shade = lines[(down * 20 + 10) * 161 + 1 + right * 20 + 10]
             assert shade == 255 - int(row[name]) * 255 // 16
 
 
