@@ -116,6 +116,7 @@ def theirs() -> dict[str, Any]:
         pytest.skip("crowd-kit is not installed; `make setup-peers` makes its environment")
     cases = {
         "crowds": CROWDS,
+        "one coin": CROWDS["many answers each"],
         "pairs": comparisons(),
         "pairs with average": with_average(comparisons()),
         "texts": TEXTS,
@@ -163,13 +164,13 @@ def test_krippendorffs_alpha(theirs: dict[str, Any], name: str) -> None:
 def test_one_coin(theirs: dict[str, Any]) -> None:
     # Theirs is maximum likelihood; ours has a prior and integrates the skill out, which matters less the more
     # answers a worker gave
-    answers, their = answers_of(CROWDS["many answers each"]), theirs["crowds"]["many answers each"]
+    answers, their = answers_of(CROWDS["many answers each"]), theirs["one coin"]
     ours = one_coin(answers, right=0.01, wrong=0.01)
-    shares = np.array(their["one_coin"])
+    shares = np.array(their["posterior"])
     assert np.abs(ours.posterior - shares).mean() < 0.01
     sure = shares.max(axis=1) > 0.6
     assert ours.label[sure].tolist() == shares.argmax(axis=1)[sure].tolist()
-    assert ours.worker_skill == pytest.approx(np.array(their["one_coin_skill"]), abs=0.03)
+    assert ours.worker_skill == pytest.approx(np.array(their["skill"]), abs=0.03)
 
 
 def test_weighted_majority(theirs: dict[str, Any]) -> None:
