@@ -16,6 +16,9 @@ from groundswell.consolidation.stopping.early import EarlyModel
 EARLY = "early"
 """The name of the labels that the rule ``confidence`` itself believes in."""
 
+CELLS = 2**22
+"""Items times labels that are looked at at once."""
+
 _EQUAL = 1e-9
 
 
@@ -77,10 +80,30 @@ def _support(answers: Answers, found: Consensus) -> NDArray[np.float64]:
 
 
 def _by_early_model(answers: Answers, truth: NDArray[np.int32]) -> NDArray[np.float64]:
-    credit = np.zeros(len(truth))
-    known = np.flatnonzero(truth >= 0)
-    credit[known] = _shared(EarlyModel.fit(answers).posterior(answers)[known], truth[known])
+    model = EarlyModel.fit(answers)
+    label = model.outlook(answers).label
+    credit = (label == truth).astype(np.float64)
+    tied = np.flatnonzero((label < 0) & (truth >= 0))
+    step = max(CELLS // max(len(answers.label_names), 1), 1)
+    for start in range(0, len(tied), step):
+        some = tied[start : start + step]
+        credit[some] = _shared(model.posterior(_of_tasks(answers, some)), truth[some])
     return credit
+
+
+def _of_tasks(answers: Answers, tasks: NDArray[np.intp]) -> Answers:
+    """Return the answers to some tasks."""
+    place = np.full(len(answers.task_names), -1, dtype=np.int32)
+    place[tasks] = np.arange(len(tasks), dtype=np.int32)
+    keep = place[answers.task] >= 0
+    return Answers(
+        place[answers.task[keep]],
+        answers.worker[keep],
+        answers.label[keep],
+        [answers.task_names[task] for task in tasks.tolist()],
+        answers.worker_names,
+        answers.label_names,
+    )
 
 
 def _shared(support: NDArray[np.float64], truth: NDArray[np.int32]) -> NDArray[np.float64]:

@@ -36,6 +36,8 @@ def check_chart(path: Path) -> None:
         raise AnswerError(f"{path}: a chart is written as .svg or .png; name it so")
     if not path.parent.is_dir():
         raise AnswerError(f"{path}: the folder {path.parent} does not exist; make it first")
+    if path.is_dir():
+        raise AnswerError(f"{path}: is a folder; give the name of a file")
 
 
 def draw(rows: Sequence[Row], path: Path, *, method: str, everything: Row | None = None) -> None:
@@ -84,7 +86,7 @@ def _plot(axes: Axes, family: str, rows: list[Row], method: str) -> None:
     for row, x, y in zip(rows, across, up, strict=True):
         if not math.isnan(y):
             axes.annotate(
-                f"{knob_of(row.rule):g}",
+                f"{knob_of(row.rule)}",
                 (x, y),
                 xytext=_OFFSET[family],
                 textcoords="offset points",

@@ -23,6 +23,8 @@ from groundswell.consolidation.stopping import Fixed, StoppingRule
 from groundswell.errors import AnswerError, GroundswellError
 
 _MOST_ORDERS = 1000
+_SHOWN = 5
+"""Names that a remark lists."""
 
 DESCRIPTION = """
 Replay recorded answers with other stopping rules, without asking anybody: how many answers each rule would
@@ -105,6 +107,9 @@ def _report(options: argparse.Namespace, recorded: Recorded, given: list[Stoppin
         raise AnswerError(
             f"{options.answers}: not every answer has a time ('submitted'); leave out --as-submitted"
         )
+    if recorded.unheard:
+        names = ", ".join(repr(name[:80]) for name in recorded.unheard[:_SHOWN])
+        print(f"replay: true labels that no worker gave: {names}; are they spelt alike?", file=sys.stderr)
     method = options.method or methods()[0]
     label_by = tuple(dict.fromkeys((method, "majority", EARLY)))
     recorded_most = int(recorded.per_task.max())

@@ -13,7 +13,7 @@ from groundswell.consolidation.replay.accuracy import Accuracy, accuracy, method
 from groundswell.consolidation.replay.recorded import Recorded
 from groundswell.consolidation.replay.rules import grid, usual
 from groundswell.consolidation.replay.simulation import drawn_order, recorded_order, replay
-from groundswell.consolidation.stopping import ASK, GIVE_UP, SETTLED, Confidence, Fixed, StoppingRule
+from groundswell.consolidation.stopping import GIVE_UP, SETTLED, Confidence, Fixed, StoppingRule
 
 ORDERS = 6
 REWARD_CENTS = 5
@@ -30,8 +30,9 @@ class Row:
     :param cents: cost of the answers, the marketplace's fees included
     :param settled: items that were settled
     :param given_up: items that were given up
-    :param ran_out: items about which the rule would have asked on, where the record has no further answer.
-        Where there are many, the rule would have cost more, and might have been more accurate.
+    :param ran_out: items about which the rule would have asked on, or asked more workers at first, where the
+        record has no further answer. Some of them may be settled by what there is. Where there are many, the
+        rule would have cost more, and might have been more accurate.
     :param accuracy: by the method that labels the items; empty where no truth is known
     :param accuracy_sd: the standard deviation of :attr:`.Accuracy.everything` over the orders
     """
@@ -166,7 +167,8 @@ def _row(
     counts, right = [], []
     for turn in turns:
         bought = replay(recorded.answers, rule, turn)
-        counts.append([len(bought.answers), *(int((bought.code == code).sum()) for code in _ENDS)])
+        ends = (bought.code == SETTLED, bought.code == GIVE_UP, bought.ran_out)
+        counts.append([len(bought.answers), *(int(end.sum()) for end in ends)])
         if (recorded.truth >= 0).any():
             right.append([accuracy(bought.answers, bought.code, recorded.truth, name) for name in label_by])
         done()
@@ -193,6 +195,3 @@ def _means(shares: NDArray[np.float64]) -> list[float]:
     """Return the means over orders of those that have a share."""
     means = [column[~np.isnan(column)] for column in shares.T]
     return [float(column.mean()) if len(column) else float("nan") for column in means]
-
-
-_ENDS = (SETTLED, GIVE_UP, ASK)

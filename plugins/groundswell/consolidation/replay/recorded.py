@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import csv
+import io
 import json
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -15,9 +16,6 @@ from numpy.typing import NDArray
 
 from groundswell.consolidation.data import Answers
 from groundswell.errors import AnswerError
-
-_MOST_CELL = 2**20
-"""Characters of a cell at most: beyond that, the file is no table of answers."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -39,6 +37,13 @@ class Recorded:
         return np.bincount(self.answers.task, minlength=len(self.answers.task_names))
 
     @property
+    def unheard(self) -> list[str]:
+        """True labels that no worker gave."""
+        names = self.answers.label_names
+        given = np.bincount(self.answers.label, minlength=len(names))
+        return [names[at] for at in np.unique(self.truth[self.truth >= 0]).tolist() if given[at] == 0]
+
+    @property
     def typical(self) -> int:
         """Answers of a typical task: the median, from 1 to 20. Rules are compared with this as ``most``."""
         return int(min(20, max(1, np.median(self.per_task)))) if len(self.answers) else 1
@@ -58,17 +63,23 @@ def read_recorded(answers: Path, truth: Path | None = None) -> Recorded:
     """Read recorded answers.
 
     :param answers: a CSV file with the columns ``task``, ``worker``, ``label`` and, if wanted, ``submitted``
-        (a time as ISO 8601 writes it), others being ignored; or JSON Lines, or a folder of them, as the
-        ``answers`` of a run's ledger
+        (a time as ISO 8601 writes it, in UTC where it names no zone), others being ignored; or JSON Lines, or
+        a folder of them, as the ``answers`` of a run's ledger. Spaces around a cell are no part of it.
     :param truth: a CSV file with the columns ``task`` and ``label``; tasks without an answer are left out
     :raises AnswerError: a file that cannot be read, a column that is missing, a cell that is empty or too
-        long, a time that is none, or a task with two true labels; the text says in which file and line
+        long, a time that is none, a task with two true labels, or truth of other tasks only; the text says in
+        which file and line
     """
     rows = _checked(_rows_of(answers))
     if not rows:
         raise AnswerError(f"{answers}: has no answers; give one row per answer: task,worker,label")
     known = {} if truth is None else _read_truth(truth)
     tasks = sorted({row.task for row in rows})
+    if truth is not None and known.keys().isdisjoint(tasks):
+        raise AnswerError(
+            f"{truth}: has none of the items that were answered, such as {tasks[0][:80]!r}; "
+            "its column task names items as the answers do"
+        )
     labels = sorted({row.label for row in rows} | {known[task] for task in tasks if task in known})
     found = Answers.from_rows(((row.task, row.worker, row.label) for row in rows), labels=labels, tasks=tasks)
     label_at = {label: at for at, label in enumerate(labels)}
@@ -91,7 +102,9 @@ def _submitted(answers: Answers, rows: list[_Answer]) -> NDArray[np.float64] | N
 
 def _moment(row: _Answer) -> float:
     try:
-        return datetime.fromisoformat(row.submitted).timestamp()
+        moment = datetime.fromisoformat(row.submitted)
+        # Else the zone of this machine would decide, and change the order where only some name theirs
+        return (moment if moment.tzinfo else moment.replace(tzinfo=UTC)).timestamp()
     except (ValueError, OverflowError, OSError):
         raise AnswerError(
             f"{row.place}: submitted: {row.submitted[:40]!r} is not a time; "
@@ -169,7 +182,8 @@ def _ledger_row(row: Mapping[str, Any], place: str) -> _Answer:
 
 def _csv_rows(path: Path, needed: tuple[str, ...]) -> Iterator[tuple[str, dict[str, str]]]:
     """Yield each row's place, as file and line, and its cells by column."""
-    reader = csv.reader(_text(path).splitlines(keepends=True), strict=True)
+    # Not splitlines: it also splits at form feeds and other marks that a cell may hold
+    reader = csv.reader(io.StringIO(_text(path), newline=""), strict=True)
     columns: list[str] | None = None
     try:
         for cells in reader:
@@ -198,9 +212,7 @@ def _columns(cells: list[str], needed: tuple[str, ...], place: str) -> list[str]
 def _row(columns: list[str], cells: list[str], place: str) -> dict[str, str]:
     if len(cells) != len(columns):
         raise AnswerError(f"{place}: has {len(cells)} cells, and there are {len(columns)} columns")
-    if max(map(len, cells)) > _MOST_CELL:
-        raise AnswerError(f"{place}: a cell has more than {_MOST_CELL:,} characters")
-    return dict(zip(columns, cells, strict=True))
+    return dict(zip(columns, map(str.strip, cells), strict=True))
 
 
 def _text(path: Path) -> str:

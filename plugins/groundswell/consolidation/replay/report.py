@@ -6,6 +6,7 @@ import math
 from collections.abc import Sequence
 from typing import Any
 
+from groundswell.batches.pricing import LARGE_HIT
 from groundswell.batches.units import dollars
 from groundswell.consolidation.replay.accuracy import Accuracy
 from groundswell.consolidation.replay.comparing import Row
@@ -65,6 +66,12 @@ def _notes(rows: Sequence[Row], known: bool, method: str) -> list[str]:
         notes.append(
             f"* up to {_percent(most, 0)} of the items would have been asked about once more, and the record "
             "has no further answer: asking for real costs more than this."
+        )
+    impossible = [describe(row.rule) for row in rows if row.rule.first < LARGE_HIT <= row.rule.most]
+    if impossible:
+        notes.append(
+            f"{'; '.join(impossible)}: a HIT created with fewer than {LARGE_HIT} assignments can never reach "
+            f"{LARGE_HIT}, so no batch takes such a rule, and the cost is not what any run would pay."
         )
     return notes
 

@@ -56,7 +56,7 @@ def describe(rule: StoppingRule) -> str:
     family = family_of(rule)
     if family == "fixed":
         return f"fixed {rule.first}" + (f", most {rule.most}" if rule.most != rule.first else "")
-    return f"{family} {knob_of(rule):g}, first {rule.first}, most {rule.most}"
+    return f"{family} {knob_of(rule)}, first {rule.first}, most {rule.most}"
 
 
 def as_data(rule: StoppingRule) -> dict[str, Any]:

@@ -18,10 +18,12 @@ class Bought:
 
     :param answers: the answers bought; the tasks are those of the record
     :param code: per task how it ended: settled, given up, or (``ASK``) still asking when its record ran out
+    :param ran_out: tasks whose record is too short: still asking, or fewer answers than ``first``
     """
 
     answers: Answers
     code: NDArray[np.int8]
+    ran_out: NDArray[np.bool_]
 
 
 def drawn_order(answers: Answers, seed: int) -> NDArray[np.int64]:
@@ -62,7 +64,7 @@ def replay(answers: Answers, rule: StoppingRule, turn: NDArray[np.int64]) -> Bou
         code[going] = judged[going]
         going &= (code == ASK) & (taken < recorded)
         if not going.any():
-            return Bought(bought, code)
+            return Bought(bought, code, (code == ASK) | (recorded < rule.first))
         taken[going] += 1
 
 

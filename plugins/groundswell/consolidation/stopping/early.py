@@ -30,6 +30,9 @@ MANY_CLASSES = 16
 KNOWN = 8.0
 """From so many answers to items of known label, here or in earlier batches, a worker's skill is known."""
 
+_ENOUGH = 1e6
+"""Of earlier answers no more than this are taken: more tell nothing new, and sums stay finite."""
+
 
 @dataclass(frozen=True, eq=False)
 class Outlook:
@@ -75,9 +78,10 @@ class EarlyModel:
         check_gold(answers, gold)
         if earlier is not None:
             earlier.check(answers)
+            earlier = _held(earlier)
         n_workers = len(answers.worker_names)
         known = np.full(len(answers.task_names), -1, dtype=np.int32) if gold is None else gold
-        kind = MatrixSkills if len(answers.label_names) <= MANY_CLASSES else CoinSkills
+        kind = MatrixSkills if 0 < len(answers.label_names) <= MANY_CLASSES else CoinSkills
         skills = kind.fit(answers, known, earlier, rounds=ROUNDS)
         seen = np.bincount(answers.worker[known[answers.task] >= 0], minlength=n_workers).astype(np.float64)
         if earlier is not None:
@@ -174,6 +178,15 @@ class EarlyModel:
     def _sorted_keys(self) -> NDArray[np.int64]:
         fitted = self.fitted_to
         return np.sort(self._keys(fitted.task.astype(np.int64), fitted.worker.astype(np.int64), fitted.label))
+
+
+def _held(earlier: Earlier) -> Earlier:
+    """Hold each worker's counts within bounds, in proportion to each other."""
+    right, wrong, confusion = earlier.right, earlier.wrong, earlier.confusion
+    scale = _ENOUGH / np.maximum(np.maximum(right, wrong), _ENOUGH)
+    if confusion is not None:
+        confusion = confusion * (_ENOUGH / np.maximum(confusion, _ENOUGH).max(axis=(1, 2), keepdims=True))
+    return Earlier(right * scale, wrong * scale, confusion)
 
 
 def _look_up(names: Sequence[str], positions: dict[str, int], missing: int) -> NDArray[np.int64]:

@@ -34,6 +34,9 @@ on all recorded answers, and over 40 % fewer answers are bought.
 DEFAULT_FIRST = 2
 """Workers that ``confidence`` asks at the start where a batch names no number."""
 
+_LIMIT = 10**9
+"""MTurk asks no more workers about one HIT; larger numbers would not fit into 32 bits either."""
+
 _PAIR = 2
 """Answers without which no worker's skill can be compared with anybody's."""
 
@@ -260,7 +263,8 @@ class Confidence:
     their mistakes: ``confidence`` is a knob between cost and accuracy, not the share that will be right.
 
     Gives up when ``most`` seats are used, or when the seats that are left could not change the label any
-    more. An item with a single answer settles only if its worker's skill is known.
+    more. An item with a single answer settles only if its worker's skill is known, and otherwise is asked
+    about again for as long as seats are left.
 
     :raises BatchError: a count is below 1, ``first`` is above ``most``, or ``confidence`` is not from 0.5 to
         below 1
@@ -294,7 +298,7 @@ class Confidence:
         left = self.most - standing.asked
         return codes(
             settled=outlook.trusted & (outlook.confidence >= self.confidence),
-            hopeless=(left <= 0) | (outlook.answers_to_flip > left),
+            hopeless=(left <= 0) | (outlook.trusted & (outlook.answers_to_flip > left)),
         )
 
     def decide(self, labels: Sequence[str], asked: int) -> Decision:
@@ -314,7 +318,7 @@ def _support(labels: Sequence[str]) -> tuple[int, int]:
 
 
 def check_counts(options: dict[str, object]) -> None:
-    """Check that every option is a whole number from 1.
+    """Check that every option is a whole number from 1 to a thousand million.
 
     :raises BatchError: one is not
     """
@@ -322,6 +326,8 @@ def check_counts(options: dict[str, object]) -> None:
         # bool is an int to Python, and `first: yes` is a slip that should not mean 1
         if not isinstance(value, int) or isinstance(value, bool) or value < 1:
             raise BatchError(f"redundancy: {option}: {value!r} is not a whole number from 1; give how many")
+        if value > _LIMIT:
+            raise BatchError(f"redundancy: {option}: {value} is above {_LIMIT:,}; nobody has so many workers")
 
 
 def check_confidence(value: object) -> None:

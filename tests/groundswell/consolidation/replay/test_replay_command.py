@@ -4,6 +4,7 @@ import json
 import re
 import subprocess
 import sys
+import time
 from pathlib import Path
 from xml.etree import ElementTree
 
@@ -166,6 +167,7 @@ def test_errors_name_file_and_line(
         (["--rule", '{"rule": "agree", "agree": 2, "first": 2}'], "redundancy: most: is missing"),
         (["--reward", "0.055"], "--reward: '0.055' is not an amount of dollars"),
         (["--chart", "chart.pdf"], "chart.pdf: a chart is written as .svg or .png"),
+        (["--rule", '{"rule": "fixed", "first": 99999999999}'], "first: 99999999999 is above 1,000,000,000"),
         (["--chart", "nowhere/chart.svg"], "the folder nowhere does not exist"),
         (["--as-submitted"], "not every answer has a time"),
     ],
@@ -203,6 +205,73 @@ def test_repeated_rows_count_once_and_columns_go_by_name(
     path.write_text("\ufeffLabel,note,worker,task\nx,,1,a\nx,again,1,a\ny,,2,a\n\nx,,3,a\n", encoding="utf-8")
     assert main(["replay", str(path), "--orders", "1"]) == 0
     assert "3 answers of 3 workers to 1 items" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize("mark", ["\u2028", "\x85", "\x0c", "\x1e"])
+def test_only_ends_of_lines_end_a_row(mark: str, tmp_path: Path) -> None:
+    path = tmp_path / "answers.csv"
+    path.write_bytes(f'{HEADER}a,1,x{mark}y\r\na,2,x\r\n"b\nc",2,x\r\n'.encode())
+    answers = read_recorded(path).answers
+    assert answers.label_names == ("x", f"x{mark}y")
+    assert answers.task_names == ("a", "b\nc")
+
+
+def test_spaces_around_a_cell_are_no_part_of_it(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    path, truth = tmp_path / "answers.csv", tmp_path / "truth.csv"
+    path.write_text("task, worker, label\na, 1, x\na, 2, x \n")
+    truth.write_text("task,label\na,x\n")
+    assert read_recorded(path, truth).answers.label_names == ("x",)
+    path.write_text(HEADER + "a, ,x\n")
+    assert main(["replay", str(path)]) == 2
+    assert "answers.csv:2: worker is empty" in capsys.readouterr().err
+
+
+def test_times_without_a_zone_are_taken_for_utc(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    path = tmp_path / "answers.csv"
+    path.write_text(
+        "task,worker,label,submitted\na,1,x,2026-01-01T00:00:00\na,2,x,2026-01-01T02:00:00+03:00\n"
+    )
+    for zone in ("America/New_York", "Asia/Tokyo", "UTC"):
+        monkeypatch.setenv("TZ", zone)
+        time.tzset()
+        submitted = read_recorded(path).submitted
+        assert submitted is not None
+        assert submitted.tolist() == [1767225600.0, 1767222000.0]
+    monkeypatch.undo()
+    time.tzset()
+
+
+def test_truth_of_other_items_is_refused(
+    files: tuple[Path, Path], capsys: pytest.CaptureFixture[str]
+) -> None:
+    answers, known = files
+    for text in ("T1,cat\n", ""):
+        known.write_text("task,label\n" + text)
+        assert main(["replay", str(answers), "--truth", str(known)]) == 2
+        assert "truth.csv: has none of the items that were answered" in capsys.readouterr().err
+
+
+def test_true_labels_that_nobody_gave_are_told(
+    files: tuple[Path, Path], capsys: pytest.CaptureFixture[str]
+) -> None:
+    answers, known = files
+    known.write_text("task,label\nt1,cat\nt2,Cat\nt3,\x1b[31mred\nt4,Cat\n")
+    assert main(["replay", str(answers), "--truth", str(known), "--orders", "1"]) == 0
+    err = capsys.readouterr().err
+    assert err == "replay: true labels that no worker gave: '\\x1b[31mred', 'Cat'; are they spelt alike?\n"
+
+
+def test_rules_that_no_hit_can_follow_are_told(
+    files: tuple[Path, Path], capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert (
+        main(["replay", str(files[0]), "--orders", "1", *rule(rule="agree", agree=2, first=2, most=12)]) == 0
+    )
+    assert "agree 2, first 2, most 12: a HIT created with fewer than 10" in capsys.readouterr().out
+    assert (
+        main(["replay", str(files[0]), "--orders", "1", *rule(rule="agree", agree=2, first=10, most=12)]) == 0
+    )
+    assert "a HIT created" not in capsys.readouterr().out
 
 
 def test_a_ledger_is_read_with_its_times(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

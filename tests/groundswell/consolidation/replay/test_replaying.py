@@ -24,6 +24,7 @@ from groundswell.consolidation.stopping import (
     StoppingRule,
     rule_from,
 )
+from groundswell.consolidation.stopping.early import MANY_CLASSES, EarlyModel
 
 CROWD = Path(__file__).parents[5] / "shared" / "data" / "crowd"
 
@@ -78,6 +79,33 @@ def test_items_whose_record_ends_are_told_apart() -> None:
     assert not (bought.code == GIVE_UP).any()
     row = compare(given, [Agree(2, 2, 5)], orders=2)[0]
     assert row.ran_out == pytest.approx(80 - row.settled)
+
+
+def test_items_with_fewer_answers_than_would_be_asked_at_first_are_counted() -> None:
+    answers = Answers.from_rows(
+        [("a", "1", "x"), ("a", "2", "x"), ("b", "1", "x"), ("b", "2", "x"), ("b", "3", "x")],
+        labels=["x", "y"],
+    )
+    row = compare(Recorded(answers, np.array([-1, -1], dtype=np.int32)), [Agree(2, 3, 4)], orders=1)[0]
+    # Both are settled by what there is, and three answers to the first item would have been paid
+    assert (row.answers, row.settled, row.ran_out) == (5, 2, 1)
+
+
+def test_labels_of_the_early_model_need_no_table_of_items_and_labels(monkeypatch: pytest.MonkeyPatch) -> None:
+    # Nobody answers twice, so two who disagree are equal
+    g = np.random.default_rng(2)
+    rows = [(f"{t:02}", f"w{2 * t + w}", f"l{g.integers(0, 3)}") for t in range(60) for w in range(2)]
+    labels = [f"l{k}" for k in range(MANY_CLASSES + 4)]
+    given = Recorded(Answers.from_rows(rows, labels=labels), g.integers(0, 3, 60).astype(np.int32))
+    model = EarlyModel.fit(given.answers)
+    q = model.posterior(given.answers)
+    best = q >= q.max(axis=1, keepdims=True) * (1 - 1e-9)
+    expected = (best[np.arange(60), given.truth] / best.sum(axis=1)).mean()
+    assert (best.sum(axis=1) > 1).any()
+    monkeypatch.setattr("groundswell.consolidation.replay.accuracy.CELLS", 7 * (MANY_CLASSES + 4))
+    code = np.full(60, SETTLED, dtype=np.int8)
+    found = accuracy(given.answers, code, given.truth, "early")
+    assert found.everything == pytest.approx(expected)
 
 
 def test_an_order_is_drawn_for_answers_and_not_for_rows() -> None:
@@ -144,6 +172,7 @@ def test_rules_turn_into_data_and_back() -> None:
         assert rule_from(as_data(rule)) == rule
     assert len({describe(rule) for rule in grid(9)}) == len(grid(9))
     assert with_most({"rule": "agree", "agree": 3, "first": 2}, 2) == Agree(2, 2, 2)
+    assert describe(Confidence(most=3, confidence=0.99999999)) == "confidence 0.99999999, first 2, most 3"
 
 
 def test_rows_of_a_family_are_read_between() -> None:

@@ -184,12 +184,60 @@ def test_what_cannot_change_any_more_is_given_up() -> None:
     assert (codes == GIVE_UP).any()
 
 
+def test_a_single_answer_of_a_stranger_is_not_given_up_while_another_can_be_asked() -> None:
+    # Most items are of the first class, so that the next answer could not change the label
+    g = np.random.default_rng(0)
+    truth = (g.random(400) < 0.04).astype(int)
+    task = np.repeat(np.arange(400), 3)
+    worker = np.concatenate([g.choice(20, 3, replace=False) for _ in range(400)])
+    label = np.where(g.random(1200) < 0.9, truth[task], 1 - truth[task])
+    label[0] = 0
+    keep = (task != 0) | (np.arange(1200) == 0)
+    answers = make(task[keep], worker[keep], label[keep], 400, 20, 2)
+    model = EarlyModel.fit(answers)
+    assert model.outlook(answers).answers_to_flip[0] == 2
+    # Four seats were paid for one answer that can be used
+    asked = np.full(400, 4, dtype=np.int32)
+    assert Confidence(most=5).judge(Standing(answers, asked, model))[0] == ASK
+    assert Confidence(most=4).judge(Standing(answers, asked, model))[0] == GIVE_UP
+
+
+@pytest.mark.parametrize("classes", [2, MANY_CLASSES + 1])
+@pytest.mark.parametrize("wrong", [0.0, 1.0])
+@pytest.mark.parametrize("count", [1e18, 1e300, 1.7e308])
+def test_any_finite_earlier_skill_gives_finite_numbers(count: float, wrong: float, classes: int) -> None:
+    answers = make([0, 0, 1, 2], [0, 1, 0, 1], [0, 0, 1, 0], 3, 2, classes)
+    earlier = Earlier(np.array([count, 3.0]), np.array([wrong * count, 3.0]))
+    cells = Earlier(earlier.right, earlier.wrong, np.full((2, classes, classes), count))
+    for each in (earlier, cells):
+        with np.errstate(all="raise", under="ignore"):
+            model = EarlyModel.fit(answers, earlier=each)
+            outlook = model.outlook(answers)
+        assert np.isfinite(model.posterior(answers)).all()
+        assert np.isfinite(outlook.confidence).all()
+        assert not np.isnan(outlook.answers_to_flip).any()
+    # The other worker's skill is not lost in the rounding of the first one's
+    plain = EarlyModel.fit(answers, earlier=Earlier(np.array([50.0, 3.0]), np.array([50.0 * wrong, 3.0])))
+    alone = EarlyModel.fit(answers, earlier=earlier)
+    assert plain.outlook(answers).label[2] == alone.outlook(answers).label[2]
+
+
 def test_nothing_is_bought_beyond_most() -> None:
     answers, _ = crowd(right=0.6)
     codes = Confidence(most=4, first=4).judge(
         Standing(answers, np.full(300, 4, dtype=np.int32), EarlyModel.fit(answers))
     )
     assert not (codes == ASK).any()
+
+
+@pytest.mark.parametrize("tasks", [0, 3])
+def test_without_labels_there_is_nothing_to_say(tasks: int) -> None:
+    answers = make([], [], [], tasks, 2, 0)
+    model = EarlyModel.fit(answers)
+    assert model.posterior(answers).shape == (tasks, 0)
+    assert model.outlook(answers).label.tolist() == [-1] * tasks
+    codes = Confidence(most=3).judge(Standing(answers, np.zeros(tasks, dtype=np.int32), model))
+    assert codes.tolist() == [ASK] * tasks
 
 
 @pytest.mark.parametrize("classes", [1, 2, 3, MANY_CLASSES + 1])

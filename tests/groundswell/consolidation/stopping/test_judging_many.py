@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 from groundswell.consolidation.data import Answers
 from groundswell.consolidation.stopping import (
     DEFAULT_CONFIDENCE,
+    GIVE_UP,
     Agree,
     Confidence,
     Decision,
@@ -136,6 +137,13 @@ def test_confidence_needs_to_know_who_answered() -> None:
 @pytest.mark.parametrize(("labels", "agreed"), [("", False), ("a", False), ("aa", True), ("aabb", False)])
 def test_confidence_holds_nothing_against_a_worker_without_two_others(labels: str, agreed: bool) -> None:
     assert Confidence(most=5).agreed(list(labels)) is agreed
+
+
+@pytest.mark.parametrize("rule", [Agree(2, 2, 10**9), Lead(2, 2, 10**9), Fixed(2, 10**9), Confidence(10**9)])
+def test_large_limits_do_not_overflow(rule: StoppingRule) -> None:
+    standing = Standing(answers_of(["a"]), np.array([2**31 - 1], dtype=np.int32))
+    model = EarlyModel.fit(standing.answers)
+    assert rule.judge(Standing(standing.answers, standing.asked, model)).tolist() == [GIVE_UP]
 
 
 def test_seats_have_to_fit_the_tasks() -> None:

@@ -105,6 +105,11 @@ def test_rules_are_data() -> None:
         ({"rule": "agree", "agree": True, "first": 2, "most": 5}, r"redundancy: agree: True is not a whole"),
         ({"rule": "fixed", "first": 0}, r"redundancy: first: 0 is not a whole number from 1"),
         ({"rule": "fixed", "first": 3, "most": 2}, r"redundancy: first: 3 is above most"),
+        # More than this is not asked of a marketplace, nor counted in 32 bits
+        (
+            {"rule": "lead", "lead": 2, "first": 2, "most": 10**9 + 1},
+            r"most: 1000000001 is above 1,000,000,000",
+        ),
     ],
 )
 def test_bad_rules_say_what_and_how(config: dict[str, Any], says: str) -> None:
