@@ -101,7 +101,7 @@ def fit_rounds(
     """Fit for so many rounds, and return the model, which scores any tasks of the same workers.
 
     Stopped after three to five rounds, the model is less sure of itself than at the end, and with few answers
-    it is more often right.
+    it is more often right. For few labels: every worker has a full matrix.
 
     :param rounds: E-steps, that of :meth:`~.em.Fitted.posterior` included
     :raises AnswerError: gold or earlier skill do not fit the answers

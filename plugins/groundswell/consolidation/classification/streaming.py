@@ -11,6 +11,9 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.sparse import _sparsetools
 
+# _sparsetools are the routines under scipy's sparse arrays: they add to an array that is there, where the
+# arrays' own operators would make a new table of all workers for every block.
+
 BLOCK = 2**13
 """Tasks of a block: few enough that its arrays stay in the processor's cache."""
 

@@ -31,6 +31,7 @@ from scipy.special import digamma
 from groundswell.consolidation.classification.candidates import too_many_labels
 from groundswell.consolidation.classification.em import (
     ROUNDS,
+    TOLERANCE,
     Problem,
     Weights,
     consensus,
@@ -51,9 +52,6 @@ from groundswell.consolidation.findings import Finding
 
 MIXING = 0.1
 """Pseudo-count of the subtypes of a class, as in the paper: a subtype that is not needed dies out."""
-
-TOLERANCE = 3e-4
-"""Stop when fewer than this share of the answers changed their class: subtypes take their time to part."""
 
 _SUBTYPES = 2
 
