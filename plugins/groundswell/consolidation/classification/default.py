@@ -21,7 +21,6 @@ Weights learnt from the likelihood would prefer the model that is surest, also w
 
 from __future__ import annotations
 
-from functools import partial
 from typing import Any
 
 import numpy as np
@@ -48,10 +47,7 @@ TIES = 0.01
 DISPUTED = 0.25
 """Above this share of items on which the members name different labels, the result says so."""
 
-_subtypes = partial(subtypes, tolerance=1e-3)
-"""The last thousandth of the answers takes two thirds of its time, and is lost in the average."""
-
-_MODELS = (dawid_skene, _subtypes, one_coin)
+_MODELS = (dawid_skene, subtypes, one_coin)
 """In the order in which the skill of workers is taken from them: the first that was kept."""
 
 
@@ -74,7 +70,7 @@ def default(
     pool = _Pool(vote, _votes(tally, known >= 0, vote.posterior))
     findings: list[Finding] = []
     for model in _MODELS:
-        if model is _subtypes and too_many_labels(answers, 2):
+        if model is subtypes and too_many_labels(answers, 2):
             continue  # then it is what dawid_skene is
         member = model(answers, gold=gold, earlier=earlier)
         collapses = guard.collapses(member.posterior)
