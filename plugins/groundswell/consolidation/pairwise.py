@@ -49,12 +49,16 @@ _ODD = 4.0
 
 
 class _Pairs(NamedTuple):
-    """Comparisons summed by pair of items: wins of the first and of the second (ties are half of each)."""
+    """Comparisons by pair of items: wins of the first and of the second (ties are half of each).
+
+    ``group`` numbers, per item, the items that comparisons connect.
+    """
 
     first: Ints
     second: Ints
     wins: Floats
     losses: Floats
+    group: Ints
 
 
 def bradley_terry(comparisons: Comparisons) -> Ranking:
@@ -143,7 +147,10 @@ def _paired(comparisons: Comparisons, left_won: Floats) -> _Pairs:
     order = np.lexsort((won, at))
     wins = _summed(at[order], won[order], len(pair))
     losses = _summed(at[order], 1 - won[order], len(pair))
-    return _Pairs(pair // n, pair % n, wins, losses)
+    first, second = pair // n, pair % n
+    links = sp.coo_array((np.ones(len(pair), np.int8), (first, second)), shape=(n, n))
+    group = connected_components(links, directed=False)[1][: len(comparisons.item_names)]
+    return _Pairs(first, second, wins, losses, group.astype(np.int64))
 
 
 def _fit(pairs: _Pairs, score: Floats, steps: int = _STEPS) -> Floats:
@@ -152,6 +159,7 @@ def _fit(pairs: _Pairs, score: Floats, steps: int = _STEPS) -> Floats:
     wins = _summed(pairs.first, pairs.wins, n_items) + _summed(pairs.second, pairs.losses, n_items)
     log_wins = np.log(wins + _PRIOR / 2)
     for _ in range(steps):
+        score = _levelled(pairs, score)
         one = _step(pairs, score, log_wins)
         two = _step(pairs, one, log_wins)
         change, bend = one - score, two - 2 * one + score
@@ -168,14 +176,27 @@ def _summed(at: NDArray[np.integer], values: Floats, size: int) -> Floats:
     return np.bincount(at, weights=values, minlength=size).astype(np.float64)
 
 
+def _levelled(pairs: _Pairs, score: Floats) -> Floats:
+    """Return the scores with each group moved as a whole, by Newton's step, to where the prior wants it.
+
+    Comparisons say nothing about that, so single items would get there only slowly.
+    """
+    pull, hold = expit(score) - 0.5, expit(score) * expit(-score)
+    size = int(pairs.group.max(initial=-1)) + 1
+    moved = _summed(pairs.group, pull, size) / np.maximum(_summed(pairs.group, hold, size), _CLOSE)
+    levelled: Floats = score - np.clip(moved, -1.0, 1.0)[pairs.group]
+    return levelled
+
+
 def _step(pairs: _Pairs, score: Floats, log_wins: Floats) -> Floats:
     """Return the scores after one step of the algorithm; in logarithms, so that no score is too large."""
     n_items = len(score)
     apart = score[pairs.first] - score[pairs.second]
     n = pairs.wins + pairs.losses
     # exp(s_i) n / (exp(s_i) + exp(s_j)) is n times the chance that i wins
-    expected = _summed(pairs.first, n * expit(apart), n_items)
-    expected += _summed(pairs.second, n * expit(-apart), n_items)
+    first_wins = n * expit(apart)
+    expected = _summed(pairs.first, first_wins, n_items)
+    expected += _summed(pairs.second, n - first_wins, n_items)
     moved: Floats = score + log_wins - np.log(expected + _PRIOR * expit(score))
     return moved
 
@@ -183,8 +204,9 @@ def _step(pairs: _Pairs, score: Floats, log_wins: Floats) -> Floats:
 def _height(pairs: _Pairs, score: Floats) -> float:
     """Return the logarithm of the posterior."""
     apart = score[pairs.first] - score[pairs.second]
-    data = np.dot(pairs.wins, log_expit(apart)) + np.dot(pairs.losses, log_expit(-apart))
-    return float(data + _PRIOR / 2 * np.sum(log_expit(score) + log_expit(-score)))
+    # log(1 - p) is log(p) - apart
+    data = np.dot(pairs.wins + pairs.losses, log_expit(apart)) - np.dot(pairs.losses, apart)
+    return float(data + _PRIOR / 2 * np.sum(2 * log_expit(score) - score))
 
 
 def _ranking(

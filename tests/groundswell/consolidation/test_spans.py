@@ -171,7 +171,7 @@ def test_copies_of_one_worker_are_taken_at_their_word() -> None:
 
 
 @given(rows=rows_strategy, boundary=st.sampled_from(["mode", "median"]), seed=st.integers(0, 99))
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=30, deadline=None)
 def test_neither_order_nor_names_nor_place_show(rows: Rows, boundary: Any, seed: int) -> None:
     rng = np.random.default_rng(seed)
     one = result(rows, boundary=boundary)
@@ -190,10 +190,10 @@ def test_neither_order_nor_names_nor_place_show(rows: Rows, boundary: Any, seed:
 
 
 @given(rows=rows_strategy)
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=30, deadline=None)
 def test_every_span_is_one_that_half_of_the_lookers_support(rows: Rows) -> None:
     answers = build(rows)
-    found = spans(answers)
+    found = spans(answers, label_method="majority")
     assert (2 * found.support >= found.seen).all()
     assert (found.support <= found.seen).all()
     assert (found.start < found.end).all()
@@ -206,7 +206,7 @@ def test_every_span_is_one_that_half_of_the_lookers_support(rows: Rows) -> None:
 
 
 @given(rows=rows_strategy, threshold=st.sampled_from([0.2, 0.5, 1.0]))
-@settings(max_examples=80, deadline=None)
+@settings(max_examples=50, deadline=None)
 def test_clusters_are_those_of_the_definition(rows: Rows, threshold: float) -> None:
     marked = sorted({(t, w, s, e, k) for t, w, marks in rows for s, e, k in marks})
 
@@ -265,7 +265,7 @@ def test_clusters_are_those_of_the_definition(rows: Rows, threshold: float) -> N
 
 
 @given(rows=rows_strategy)
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=30, deadline=None)
 def test_agreement_is_that_of_all_characters_one_by_one(rows: Rows) -> None:
     texts = {"t1": "x" * 12, "t2": "x" * 15}
     answers = build(rows, texts=texts)
