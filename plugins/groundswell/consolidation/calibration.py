@@ -269,8 +269,8 @@ def _rescaled(posterior: Any, rows: _Ints, label: NDArray[np.int32], probability
     to[rows] = probability
     of = np.repeat(np.arange(changed.shape[0]), np.diff(changed.indptr))
     is_label = changed.indices == target[of]
-    before: _Floats = np.bincount(of[is_label], changed.data[is_label], changed.shape[0]).astype(np.float64)
-    factor = np.where(target >= 0, (1 - to) / np.maximum(1 - before, _SURE), 1.0)
+    held: _Floats = np.bincount(of[is_label], changed.data[is_label], changed.shape[0]).astype(np.float64)
+    factor = np.where(target >= 0, (1 - to) / np.maximum(1 - held, _SURE), 1.0)
     changed.data = np.where(is_label, to[of], changed.data * factor[of])
     return changed
 

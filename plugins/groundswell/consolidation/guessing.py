@@ -38,6 +38,8 @@ WEAK = 0.7
 """A guesser's agreement beyond chance is surely below this share of what the crowd reaches on such items."""
 _SOMETHING = 0.05
 _LEAST_ACCURACY, _LEAST_EDGE = 0.6, 0.01
+_BLOCK = 1_000_000
+"""Answers that are worked on at a time, which bounds memory."""
 _LEAST_SPREAD = 0.1
 """Least standard deviation of one answer's agreement, so that a few equal answers prove nothing."""
 
@@ -133,21 +135,30 @@ def _others(
     tally: Tally, shared: NDArray[np.int64], worker: NDArray[np.int32], n_workers: int
 ) -> tuple[_Floats, sp.csr_array]:
     """What the others say about the label of each answer, and per worker and label, summed over the items."""
-    own = tally.pair_of[shared]
-    sizes = np.diff(tally.first, append=len(tally.votes))
-    place = np.repeat(np.arange(len(sizes)), sizes)[own]
-    sizes = sizes[place]
-    answer = np.repeat(np.arange(len(own)), sizes)
-    start = np.cumsum(sizes) - sizes
-    pair = np.arange(len(answer)) + np.repeat(tally.first[place] - start, sizes)
-    is_own = pair == own[answer]
-    accuracy = min(max(tally.accuracy, _LEAST_ACCURACY), 1 - _LEAST_EDGE) if len(own) else _LEAST_ACCURACY
-    votes = (tally.votes[pair] - is_own) * np.log(accuracy / (1 - accuracy))
-    said = np.exp(votes - np.repeat(np.maximum.reduceat(votes, start), sizes)) if len(own) else votes
-    said[(tally.votes[pair] - is_own) == 0] = 0.0
-    said /= np.repeat(np.add.reduceat(said, start), sizes) if len(own) else 1.0
-    cells = (said, (worker[answer], tally.label[pair]))
-    return said[is_own], sp.csr_array(cells, shape=(n_workers, tally.n_labels))
+    same = np.zeros(len(shared))
+    around = sp.csr_array((n_workers, tally.n_labels), dtype=np.float64)
+    if not len(shared):
+        return same, around
+    accuracy = min(max(tally.accuracy, _LEAST_ACCURACY), 1 - _LEAST_EDGE)
+    per_vote = float(np.log(accuracy / (1 - accuracy)))
+    labels = np.diff(tally.first, append=len(tally.votes))
+    place = np.repeat(np.arange(len(labels)), labels)
+    for begin in range(0, len(shared), _BLOCK):
+        block = slice(begin, begin + _BLOCK)
+        own = tally.pair_of[shared[block]]
+        sizes = labels[place[own]]
+        answer = np.repeat(np.arange(len(own)), sizes)
+        start = np.cumsum(sizes) - sizes
+        pair = np.arange(len(answer)) + np.repeat(tally.first[place[own]] - start, sizes)
+        is_own = pair == own[answer]
+        votes = tally.votes[pair] - is_own
+        said = np.exp(per_vote * (votes - np.repeat(np.maximum.reduceat(votes, start), sizes)))
+        said[votes == 0] = 0.0
+        said /= np.repeat(np.add.reduceat(said, start), sizes)
+        same[block] = said[is_own]
+        cells = (said, (worker[block][answer], tally.label[pair]))
+        around = around + sp.csr_array(cells, shape=around.shape)
+    return same, around.tocsr()
 
 
 def _tail(mean: _Floats, error: _Floats, freedom: _Floats) -> _Floats:

@@ -9,11 +9,13 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
+from groundswell.consolidation import guessing
 from groundswell.consolidation.classification.majority import majority
 from groundswell.consolidation.data import Answers, Consensus
 from groundswell.consolidation.findings import LISTED, Finding, look
+from groundswell.consolidation.tally import Tally
 
-SEEDS = range(20)
+SEEDS = range(12)
 REAL = Path(__file__).parents[4] / "shared/data/crowd"
 # What a batch may well have without anybody being at fault
 ORDINARY = {"ties", "single_answer", "little_known_workers"}
@@ -112,6 +114,16 @@ def test_who_says_the_opposite_is_named() -> None:
         np.where(made.answers.worker == who, 1 - made.answers.label, made.answers.label)
     )
     assert found(look(answers, majority(answers)), "inverted_workers").workers == (f"w{who}",)
+
+
+def test_workers_are_looked_at_in_blocks(monkeypatch: pytest.MonkeyPatch) -> None:
+    answers = healthy(3, labels=3, tasks=100, workers=12, per=5).answers
+    tally, label = Tally.of(answers), majority(answers).label
+    whole = guessing.agreement(answers, tally, label)
+    monkeypatch.setattr(guessing, "_BLOCK", 37)
+    blocks = guessing.agreement(answers, tally, label)
+    assert np.allclose(whole.beyond_chance, blocks.beyond_chance)
+    assert np.allclose(whole.guesses, blocks.guesses)
 
 
 def test_who_works_only_beside_a_guesser_is_not_named() -> None:
