@@ -82,7 +82,7 @@ def _support(answers: Answers, found: Consensus) -> NDArray[np.float64]:
 def _by_early_model(answers: Answers, truth: NDArray[np.int32]) -> NDArray[np.float64]:
     model = EarlyModel.fit(answers)
     label = model.outlook(answers).label
-    credit = (label == truth).astype(np.float64)
+    credit: NDArray[np.float64] = (label == truth).astype(np.float64)
     tied = np.flatnonzero((label < 0) & (truth >= 0))
     step = max(CELLS // max(len(answers.label_names), 1), 1)
     for start in range(0, len(tied), step):
