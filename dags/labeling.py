@@ -85,12 +85,15 @@ def apply_reviews(batch_path: str, decision: dict[str, Any] | None, run_id: Any 
         return apply(run, decided["workers"], decided["by"])
 
 
-@task
+@task(trigger_rule=TriggerRule.NONE_FAILED)
 def consolidate(batch_path: str, run_id: Any = None) -> dict[str, Any]:
-    """One label per item from all answers; asks nobody."""
+    """One label per item from all answers; asks nobody. Experts may have answered though nothing is new."""
     from groundswell.aws.steps.labels import consolidate as label
+    from groundswell.aws.steps.labels import has_something_to_label
 
     with open_run(batch_path, run_id) as run:
+        if not has_something_to_label(run):
+            raise AirflowSkipException("nothing was asked, and experts have said nothing new")
         return label(run)
 
 

@@ -65,6 +65,8 @@ def _consolidation(found: Mapping[str, Any]) -> Iterator[str]:
         yield _row(
             "on known items", f"{share}; a plain vote {_share(known['right_by_vote'], known['known'])}"
         )
+    if doubtful := found.get("labelled_unsettled"):
+        yield _row("unsettled", f"{doubtful} of the labels are the best of workers who did not agree")
     if waits := found.get("waiting_for_experts"):
         yield _row("experts", f"{waits} items wait in {found.get('queue_uri')}")
     findings = found.get("findings") or ()

@@ -2,12 +2,14 @@
 
 What runs give up is written to ``experts/<batch>/queue.csv`` below the batch's output URI. Experts write
 ``experts/<batch>/answers.csv`` beside it (``item,label,by``); the next consolidation takes it. The record of
-both is in the batch's state: per run what it queued, replaced when the run is consolidated again, and an
-append-only log of what experts said. An item that waits is not asked about by later runs.
+both is in the batch's state: per run what it queued, replaced when the run is consolidated again, an
+append-only log of what experts said, and how much of that the written dataset has. An item that waits is not
+asked about by later runs.
 """
 
 from __future__ import annotations
 
+import hashlib
 import logging
 from collections.abc import Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
@@ -123,10 +125,53 @@ def take_answers(run: LabelingRun, known: Iterable[str]) -> list[Finding]:
     :param known: items besides the queued ones that a label may be given to.
     :raises DatasetError: where the file as a whole cannot be read.
     """
+    new, problems = _handed_back(run, known)
+    _append(run, new)
+    return [_unusable(problems)] if problems else []
+
+
+def has_new_answers(run: LabelingRun, known: Iterable[str]) -> bool:
+    """
+    Return whether experts said something that the batch's dataset does not have yet.
+
+    :param known: as in :func:`take_answers`.
+    :raises DatasetError: where the file as a whole cannot be read.
+    """
+    new, problems = _handed_back(run, known)
+    if problems:
+        log.warning("%s", _unusable(problems).text)
+    # What was taken by a run that died before it wrote the dataset is in no file that says so
+    return bool(new) or answers_digest(run) != _written(run)
+
+
+def answers_digest(run: LabelingRun) -> str:
+    """Return a short text that stands for all that experts said last."""
+    answers = expert_answers(run)
+    rows = [(item, answers[item]["label"], answers[item]["by"]) for item in sorted(answers)]
+    return hashlib.sha256(repr(rows).encode()).hexdigest()[:16] if rows else ""
+
+
+def keep_written(run: LabelingRun, digest: str) -> None:
+    """
+    Record that the dataset has what experts said.
+
+    :param digest: of what they had said before the dataset was put together.
+    """
+    if digest != _written(run):
+        run.store.put(_prefix(run, "written") + "latest.jsonl", encode([{"answers": digest}]))
+
+
+def _written(run: LabelingRun) -> str:
+    key = _prefix(run, "written") + "latest.jsonl"
+    return "".join(str(row["answers"]) for row in decode(run.store.get(key) or b"", key))
+
+
+def _handed_back(run: LabelingRun, known: Iterable[str]) -> tuple[list[Row], list[str]]:
+    """Return what experts handed back that is new, and what is wrong with the rest."""
     store, key = run.outputs, _output_key(run, ANSWERS)
     body = store.get(key)
     if body is None:
-        return []
+        return [], []
     rows, problems = read_known_labels(
         body.decode(errors="replace"), name=store.uri(key), labels=run.batch.task.labels
     )
@@ -140,8 +185,7 @@ def take_answers(run: LabelingRun, known: Iterable[str]) -> list[Finding]:
             )
         elif _said(before.get(item)) != (row.label, row.by):
             new.append({"item": item, "label": row.label, "by": row.by, "at": now_text()})
-    _append(run, new)
-    return [_unusable(problems)] if problems else []
+    return new, problems
 
 
 def _said(row: Row | None) -> tuple[str, str] | None:

@@ -21,6 +21,8 @@ if TYPE_CHECKING:
     from groundswell.consolidation.data import Answers, Consensus
     from groundswell.consolidation.findings import Finding
 
+#: Items that a finding names.
+_NAMED = 20
 #: Labels of an item that its row tells with how likely they are, and how likely they must be at least.
 BEST_FEW, UNLIKELY = 3, 0.0005
 
@@ -102,9 +104,16 @@ class Labelling:
                 found.append(self._row(item, position) | _certain(self.known.gold[item]))
             elif item in self.known.experts:
                 found.append(as_expert(self._row(item, position), self.known.experts[item]))
-            elif self._is_settled(item, position):
+            elif self._has_label(item, position):
                 found.append(self._row(item, position))
         return found
+
+    @property
+    def unsettled(self) -> list[Row]:
+        """The rows of items that workers did not settle, with their best label; the doubtful first."""
+        rows = (row for row in self.rows if row["provenance"] == "crowd")
+        given_up = [row for row in rows if row["outcome"] == Outcome.GAVE_UP]
+        return sorted(given_up, key=lambda row: (row["confidence"], row["item"]))
 
     @cached_property
     def for_experts(self) -> list[Row]:
@@ -121,9 +130,13 @@ class Labelling:
             if item not in self.known.labels and (why := self._why(item, position))
         ]
 
-    def _is_settled(self, item: str, position: int) -> bool:
+    def _has_label(self, item: str, position: int) -> bool:
+        if self.consensus.label[position] < 0:
+            return False
         # An item that was given up has answers too, but not what the batch asked for
-        return bool(self.consensus.label[position] >= 0) and self.state.outcomes.get(item) is Outcome.SETTLED
+        outcome = self.state.outcomes.get(item)
+        unsettled = outcome is Outcome.GAVE_UP and self.run.batch.redundancy.labels_unsettled
+        return outcome is Outcome.SETTLED or unsettled
 
     def _why(self, item: str, position: int) -> str | None:
         outcome = self.state.outcomes.get(item)
@@ -217,7 +230,14 @@ class Labelling:
                 f"gold file and experts give {len(odd)} items different labels, and the gold file counts; "
                 "correct one of them"
             )
-            found.append(Finding("known_labels_differ", text, "warning", items=tuple(odd[:20])))
+            found.append(Finding("known_labels_differ", text, "warning", items=tuple(odd[:_NAMED])))
+        if doubtful := [row["item"] for row in self.unsettled]:
+            text = (
+                f"{len(doubtful)} of {len(self.items)} items have their best label though workers did not "
+                "settle them: their rows have the outcome gave_up; look at the least confident first, or see "
+                "redundancy.experts and redundancy.unsettled"
+            )
+            found.append(Finding("labelled_unsettled", text, "note", items=tuple(doubtful[:_NAMED])))
         return found
 
     def document(self) -> Row:
@@ -232,6 +252,7 @@ class Labelling:
             "items": len(self.items),
             "labelled": len(self.rows),
             "labelled_by": {name: provenance[name] for name in ("crowd", "gold", "expert")},
+            "labelled_unsettled": len(self.unsettled),
             "on_known": self.on_known,
             "tied": int(self.consensus.tied.sum()),
             "earlier_runs": list(self.earlier.runs) if self.earlier else [],

@@ -58,13 +58,14 @@ def with_live_options(batch: Batch, live: Batch) -> Batch:
     """
     Return the batch with what may be changed while a run is under way.
 
-    That is spend, polling, connections, consolidation and redundancy.most. These stop or stretch a run, or
-    read its answers in another way; none of them changes what workers see or what was approved per answer.
+    That is spend, polling, connections, consolidation, and of redundancy: most, experts and unsettled. These
+    stop or stretch a run, or read its answers in another way; none of them changes what workers see or what
+    was approved per answer.
     """
     update: dict[str, Any] = {
         name: getattr(live, name) for name in ("spend", "polling", "connections", "consolidation")
     }
-    redundancy = batch.redundancy
+    redundancy = update["redundancy"] = batch.redundancy.ending_as(live.redundancy)
     try:
         most = {**redundancy.model_dump(), "most": live.redundancy.most}
         update["redundancy"] = type(redundancy).model_validate(most)

@@ -18,6 +18,9 @@ _LIMIT = 1000
 
 _Count = Annotated[int, Field(ge=1, le=_LIMIT)]
 
+#: What becomes of items that are given up: the next run asks anew, or they get their best label.
+_Unsettled = Literal["again", "label"]
+
 
 class _Asking(Section):
     """What all rules share."""
@@ -27,7 +30,18 @@ class _Asking(Section):
     @property
     def config(self) -> dict[str, Any]:
         """The rule as data, as :func:`groundswell.consolidation.stopping.rule_from` and records take it."""
-        return self.model_dump(exclude=None if self.experts else {"experts"})
+        return self.model_dump(exclude={"unsettled"} if self.experts else {"unsettled", "experts"})
+
+    @property
+    def labels_unsettled(self) -> bool:
+        """Whether items that are given up get their best label; what goes to the experts does not."""
+        return getattr(self, "unsettled", "again") == "label" and not self.experts
+
+    def ending_as(self, other: _Asking) -> Self:
+        """Return this rule with what another says about items that are given up; it asks as before."""
+        # The default of another rule is nobody's decision about this one
+        names = {"experts", "unsettled"} if type(other) is type(self) else {"experts"}
+        return self.model_copy(update=other.model_dump(include=names))
 
     def _check_seats(self, first: int, most: int) -> None:
         if first > most:
@@ -48,12 +62,14 @@ class AgreeRule(_Asking):
         first: workers that are asked at first.
         most: workers that are asked at most.
         experts: items that are given up go to the experts' queue.
+        unsettled: what becomes of items that are given up and go to no expert.
     """
 
     rule: Literal["agree"] = "agree"
     agree: _Count
     first: _Count
     most: _Count
+    unsettled: _Unsettled = "again"
 
     @model_validator(mode="after")
     def _check(self) -> Self:
@@ -74,12 +90,14 @@ class LeadRule(_Asking):
         first: workers that are asked at first.
         most: workers that are asked at most.
         experts: items that are given up go to the experts' queue.
+        unsettled: what becomes of items that are given up and go to no expert.
     """
 
     rule: Literal["lead"]
     lead: _Count
     first: _Count
     most: _Count
+    unsettled: _Unsettled = "again"
 
     @model_validator(mode="after")
     def _check(self) -> Self:
@@ -100,12 +118,14 @@ class ConfidenceRule(_Asking):
         first: workers that are asked at first.
         most: workers that are asked at most.
         experts: items that are given up go to the experts' queue.
+        unsettled: what becomes of items that are given up and go to no expert.
     """
 
     rule: Literal["confidence"]
     confidence: Annotated[float, Field(ge=0.5, lt=1)] = DEFAULT_CONFIDENCE
     first: _Count = DEFAULT_FIRST
     most: _Count
+    unsettled: _Unsettled = "label"
 
     @model_validator(mode="after")
     def _check(self) -> Self:

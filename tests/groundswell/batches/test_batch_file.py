@@ -120,6 +120,26 @@ def test_each_rule_of_a_batch_file_is_a_rule(tmp_path: Path, written: dict[str, 
     assert (redundancy.first, redundancy.most, redundancy.experts) == (rule.first, rule.most, rule.experts)
 
 
+@pytest.mark.parametrize(
+    ("written", "labelled"),
+    [
+        ({"agree": 2, "first": 2, "most": 5}, False),
+        ({"agree": 2, "first": 2, "most": 5, "unsettled": "label"}, True),
+        ({"rule": "lead", "lead": 2, "first": 2, "most": 5}, False),
+        ({"rule": "confidence", "most": 5}, True),
+        ({"rule": "confidence", "most": 5, "unsettled": "again"}, False),
+        ({"rule": "confidence", "most": 5, "experts": True}, False),
+        ({"rule": "fixed", "first": 2}, False),
+    ],
+)
+def test_what_is_given_up_gets_a_label_by_default_where_the_next_run_would_hardly_settle_it(
+    tmp_path: Path, written: dict[str, Any], labelled: bool
+) -> None:
+    redundancy = load(tmp_path, edited(redundancy=written)).redundancy
+    assert redundancy.labels_unsettled is labelled
+    assert "unsettled" not in redundancy.config, "a rule decides whether to ask, not what comes after"
+
+
 def test_a_batch_needs_no_word_on_consolidation(tmp_path: Path) -> None:
     plain = load(tmp_path, edited()).consolidation
     assert (plain.method, plain.gold, plain.earlier_skill) == ("default", None, True)
@@ -167,7 +187,7 @@ def test_a_batch_needs_no_word_on_consolidation(tmp_path: Path) -> None:
         (
             {"redundancy": {"rule": "lead", "lead": 2, "agree": 2, "first": 2, "most": 5}},
             "redundancy.agree: unknown option; remove it, the options here are experts, rule, lead, first, "
-            "most",
+            "most, unsettled",
         ),
         (
             {"redundancy": {"rule": "confidence", "most": 5, "confidence": 1}},
@@ -182,6 +202,15 @@ def test_a_batch_needs_no_word_on_consolidation(tmp_path: Path) -> None:
             "redundancy.confidence: '0.9' is not a number; write one without quotes",
         ),
         ({"redundancy": {"rule": "confidence"}}, "redundancy.most: is missing; add it"),
+        (
+            {"redundancy": {"rule": "confidence", "most": 5, "unsettled": "ask"}},
+            "redundancy.unsettled: 'ask' is not known; write 'again' or 'label'",
+        ),
+        (
+            {"redundancy": {"rule": "fixed", "first": 3, "unsettled": "label"}},
+            "redundancy.unsettled: unknown option; remove it, the options here are experts, rule, first, "
+            "most",
+        ),
         (
             {"redundancy": {"rule": "confidence", "first": 2, "most": 12}},
             "redundancy.most: 12 is above 9: a HIT created with fewer than 10 assignments can never reach",

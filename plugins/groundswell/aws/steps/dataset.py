@@ -57,7 +57,7 @@ def load_dataset(run: LabelingRun, *, relabel: bool) -> list[int]:
     if total:
         log.info("%d items in %d shards", total, len(index))
     else:
-        log.info("nothing new: every item of the dataset is labelled or in flight; the rest of the run skips")
+        log.info("nothing new: every item of the dataset is labelled or in flight; nobody is asked")
     return [entry["shard"] for entry in index]
 
 

@@ -11,10 +11,13 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from groundswell.aws.experts import (
+    answers_digest,
     asked_experts,
     expert_answers,
     expert_rows,
+    has_new_answers,
     keep_queued,
+    keep_written,
     take_answers,
     waiting,
     write_queue,
@@ -24,7 +27,7 @@ from groundswell.aws.labelling import Known, Labelling, as_rows
 from groundswell.aws.runs import LabelingRun
 from groundswell.aws.skill import keep_skill
 from groundswell.errors import DatasetError
-from groundswell.ledger import RunState
+from groundswell.ledger import Outcome, RunState
 from groundswell.ledger.claims import release
 from groundswell.ledger.ledger import decode, encode
 from groundswell.ledger.shards import read_items
@@ -40,6 +43,21 @@ DOCUMENT = "consolidation.json"
 
 #: Items without a label that the log names.
 _NAMED = 50
+
+
+def has_something_to_label(run: LabelingRun) -> bool:
+    """
+    Return whether a run has answers to label, or experts said what the dataset does not have yet.
+
+    A run for which nothing was new published nothing; one that took what experts said may do so again.
+
+    :raises DatasetError: where the file that experts handed back cannot be read.
+    """
+    if run.ledger.fold("hits").hits or run.ledger.get_document(DOCUMENT) is not None:
+        return True
+    if read_items(run.ledger):
+        return False  # its spend was not approved: that may be cleared, so its items stay claimed
+    return _asks_experts(run) and has_new_answers(run, _crowd_labels(run))
 
 
 def consolidate(run: LabelingRun) -> dict[str, Any]:
@@ -88,8 +106,11 @@ def consolidate(run: LabelingRun) -> dict[str, Any]:
 
 
 def _take_experts_word(run: LabelingRun, items: Collection[str]) -> list[Finding]:
-    wanted = run.batch.redundancy.experts or run.live.redundancy.experts
-    return take_answers(run, items) if wanted or asked_experts(run) else []
+    return take_answers(run, items) if _asks_experts(run) else []
+
+
+def _asks_experts(run: LabelingRun) -> bool:
+    return run.batch.redundancy.experts or asked_experts(run)
 
 
 def _tell(
@@ -119,14 +140,23 @@ def _hand_over(run: LabelingRun, rows: Sequence[Mapping[str, Any]]) -> None:
 
 
 def _crowd_labels(run: LabelingRun) -> dict[str, dict[str, Any]]:
-    """Return item -> row of the latest label that any run of the batch handed over."""
+    """
+    Return item -> row of the latest label that any run of the batch handed over.
+
+    A label that workers did not settle never takes the place of one that is settled or known.
+    """
     latest: dict[str, dict[str, Any]] = {}
     for key in run.store.keys(_labels_prefix(run)):
         for row in decode(run.store.get(key) or b"", key):
             known = latest.get(row["item"])
-            if known is None or (row["at"], row["run_id"]) > (known["at"], known["run_id"]):
+            if known is None or _precedence(row) > _precedence(known):
                 latest[row["item"]] = row
     return latest
+
+
+def _precedence(row: Mapping[str, Any]) -> tuple[bool, str, str]:
+    sure = row["outcome"] != Outcome.GAVE_UP or row.get("provenance", "crowd") != "crowd"
+    return sure, row["at"], row["run_id"]
 
 
 def all_labels(run: LabelingRun) -> list[dict[str, Any]]:
@@ -151,6 +181,7 @@ def write_dataset(run: LabelingRun) -> dict[str, Any]:
     """
     from groundswell.manifests.splits import split
 
+    experts = answers_digest(run)
     rows = all_labels(run)
     if not rows:
         raise DatasetError(f"batch {run.batch.name!r} has no labels yet; see why in the log of consolidate")
@@ -160,6 +191,7 @@ def write_dataset(run: LabelingRun) -> dict[str, Any]:
     parts = {output.train: _csv(run, rows, set(train)), output.test: _csv(run, rows, set(test))}
     manifest = _manifest(run, rows)
     uris = {key: run.put_output(key, body) for key, body in {**parts, output.manifest: manifest}.items()}
+    keep_written(run, experts)
     digest = hashlib.sha256(json.dumps(parts, sort_keys=True).encode()).hexdigest()[:8]
     return {
         "train_uri": uris[output.train],

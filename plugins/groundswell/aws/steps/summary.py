@@ -26,6 +26,7 @@ _OF_CONSOLIDATION = (
     "confidence_is",
     "labelled",
     "labelled_by",
+    "labelled_unsettled",
     "unlabelled",
     "queued",
     "waiting_for_experts",
