@@ -51,6 +51,7 @@ def project(tmp_path: Path) -> Path:
         del batch[name]
     batch["polling"] |= {"interval": "1s", "first_wave": 6, "wave": 6, "max_wait": "2s"}
     batch["output"]["test_items"] = 1
+    batch["redundancy"]["experts"] = True
     path.write_text(yaml.safe_dump(batch))
     data = tmp_path / "include/data/iris.csv"
     data.write_text("".join(data.read_text().splitlines(keepends=True)[:7]))
@@ -87,7 +88,9 @@ def run_dag(project: Path, home: Path, cloud: CloudProcess, **conf: Any) -> dict
     return result
 
 
-def test_six_flowers_become_labels(project: Path, airflow_home: Path, small_cloud: CloudProcess) -> None:
+def test_six_flowers_become_labels_and_experts_correct_them_though_nothing_is_new(
+    project: Path, airflow_home: Path, small_cloud: CloudProcess
+) -> None:
     run = run_dag(project, airflow_home, small_cloud)
     assert run["state"] == "success"
     assert set(run["tasks"].values()) == {"success"}, run
@@ -97,6 +100,28 @@ def test_six_flowers_become_labels(project: Path, airflow_home: Path, small_clou
     assert summary["spent_cents"] == 6 * summary["answers"]
     assert summary["cleaned"] == ["6 HITs"]
     assert small_cloud.client("mturk").list_hits()["HITs"] == []
+    hand_back(project, small_cloud, "virginica")
+    before = small_cloud.client("mturk").get_account_balance()["AvailableBalance"]
+    run = run_dag(project, airflow_home, small_cloud)
+    assert run["state"] == "success"
+    done = {"load_dataset", "consolidate", "write_dataset"}
+    asking = {state for task, state in run["tasks"].items() if "." not in task and task not in done}
+    assert asking == {"skipped"}, run
+    assert {run["tasks"][task] for task in done} == {"success"}, run
+    assert small_cloud.client("mturk").get_account_balance()["AvailableBalance"] == before
+    manifest = (
+        small_cloud.client("s3").get_object(Bucket=BUCKET, Key="manifests/iris.manifest")["Body"].read()
+    )
+    labels = [json.loads(line)["species-metadata"]["class-name"] for line in manifest.splitlines()]
+    assert labels == ["virginica"] * 6
+
+
+def hand_back(project: Path, cloud: CloudProcess, label: str) -> None:
+    """Let an expert give every flower this label."""
+    items = (project / "include/data/iris.csv").read_text().splitlines()[1:]
+    rows = ["item,label,by", *(f"{item.split(',')[0]},{label},Ada" for item in items)]
+    key, body = "experts/small/answers.csv", "\n".join(rows).encode()
+    cloud.client("s3").put_object(Bucket=BUCKET, Key=key, Body=body)
 
 
 def test_a_dataset_that_will_not_do_fails_the_run_before_anything_is_published(

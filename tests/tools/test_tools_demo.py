@@ -322,6 +322,7 @@ def test_the_summary_tells_how_labels_came_about_and_what_is_odd() -> None:
     found = {
         "method": "default",
         "confidence_is": "score",
+        "labelled_unsettled": 2,
         "waiting_for_experts": 3,
         "queue_uri": "s3://b/experts/iris/queue.csv",
         "findings": [
@@ -333,6 +334,7 @@ def test_the_summary_tells_how_labels_came_about_and_what_is_odd() -> None:
     text = "\n".join(lines)
     for expected in (
         "  method          default; confidence is a score",
+        "  unsettled       2 of the labels are the best of workers who did not agree",
         "  experts         3 items wait in s3://b/experts/iris/queue.csv",
         "  findings        warning: 2 workers agree with the others no more than by chance; 2 workers",
         "                  note: 1 of 150 items has one answer",

@@ -125,4 +125,4 @@ def test_a_run_whose_spend_was_not_approved_labels_nothing_and_keeps_its_items(d
     assert has_new_answers(rejected, ["good"])
     assert not has_something_to_label(rejected)
     assert through_the_dag(rejected) is None
-    assert list(read_items(later_run(desk, "good", "split", "new").ledger)) == [], "it may still be approved"
+    assert list(read_items(later_run(desk, "good", "split", "new").ledger)) == [], "the clean-up frees them"

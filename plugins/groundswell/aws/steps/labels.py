@@ -56,7 +56,7 @@ def has_something_to_label(run: LabelingRun) -> bool:
     if run.ledger.fold("hits").hits or run.ledger.get_document(DOCUMENT) is not None:
         return True
     if read_items(run.ledger):
-        return False  # its spend was not approved: that may be cleared, so its items stay claimed
+        return False  # its spend was not approved: it is skipped, and the next run takes what experts said
     return _asks_experts(run) and has_new_answers(run, _crowd_labels(run))
 
 
