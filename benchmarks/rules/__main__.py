@@ -120,7 +120,8 @@ METHOD = """
 - Answers and spend (rewards and fees) are what the server's database says was approved. Minutes are from the
   first HIT to the last approval by the crowd's clock, which runs {speed_up:g} times as fast as life. What the
   machine does is not sped up, and two runs share it, so that minutes are rather too many.
-- Items that a rule gave up, or that are tied, have no label. *Right of all items* counts them as wrong.
+- Items that are tied have no label, nor have those that `agree` or `lead` gave up; what `confidence` gave up
+  has its best one (`unsettled: label`). *Right of all items* counts items without a label as wrong.
 - Who meets which item depends on the moment. From run to run the accuracy differs by about one percent of the
   items, so differences of that size say nothing; the answers differ by a few percent.
 - The simulated workers err independently of one another, item by item. Real ones err together on hard items,

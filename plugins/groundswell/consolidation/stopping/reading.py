@@ -33,10 +33,12 @@ def rule_from(config: Mapping[str, Any]) -> StoppingRule:
     ``lead`` takes ``lead, first, most``. ``confidence`` takes ``most`` and, if the defaults do not suit,
     ``confidence`` and ``first``. ``fixed`` takes ``first`` and, if unusable answers are to be replaced,
     ``most``. Every rule takes ``experts``: whether items that are given up go to the queue of the experts.
+    ``unsettled`` is passed over, so that the section of a batch file can be given as it is.
 
     :raises BatchError: an unknown rule or option, one that is missing, or numbers that contradict
     """
     options = dict(config)
+    options.pop("unsettled", None)  # what becomes of the labels of items given up; no rule goes by it
     name = options.pop("rule", None)
     if not isinstance(name, str) or name not in _KINDS:
         raise BatchError(f"redundancy: rule: {name!r} is not a rule; use one of: {', '.join(sorted(_KINDS))}")

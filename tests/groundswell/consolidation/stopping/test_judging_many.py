@@ -162,3 +162,8 @@ def test_a_higher_confidence_settles_no_more(items: list[list[str]]) -> None:
         assert not (careful & ~cheap).any()
     # Nobody's skill is known, so nothing is settled by one answer
     assert not settled[0][asked < 2].any()
+
+
+def test_the_section_of_a_batch_file_can_be_given_as_it_is() -> None:
+    section = {"rule": "confidence", "most": 5, "unsettled": "label", "experts": True}
+    assert rule_from(section) == Confidence(most=5, experts=True)
