@@ -147,7 +147,6 @@ def _ratios(found: Sequence[Speed]) -> str:
         "times as fast",
         "by CPU time",
         "in 10 rounds",
-        "ours, + MiB",
     ]
     headers += ["ours, + MiB", "crowd-kit, + MiB", "memory", "ours right, %", "crowd-kit right, %"]
     return table(headers, rows)
