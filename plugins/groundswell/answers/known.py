@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-import csv
-import io
 from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass
 
 from groundswell.errors import DatasetError
-from groundswell.manifests.csv_files import formula_free
+from groundswell.manifests.csv_files import formula_free, numbered_records
 
 _WANTED = ("item", "label")
 
@@ -89,16 +87,6 @@ def _problem(columns: Sequence[str], record: Sequence[str], labels: Collection[s
 
 def _records(text: str, name: str) -> Iterator[tuple[int, list[str]]]:
     """Yield each record that is not blank with the line on which it starts."""
-    reader = csv.reader(io.StringIO(text, newline=""), strict=True)
-    while True:
-        line = reader.line_num + 1
-        try:
-            record = next(reader)
-        except StopIteration:
-            return
-        except csv.Error as error:
-            raise DatasetError(
-                f"{name}: line {line}: is not CSV ({error}); save the file as CSV with commas"
-            ) from None
+    for line, record in numbered_records(text, name, fix="save the file as CSV with commas"):
         if any(cell.strip() for cell in record):
             yield line, record

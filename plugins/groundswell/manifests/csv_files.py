@@ -14,7 +14,7 @@ from __future__ import annotations
 import csv
 import io
 import re
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 
 from groundswell.errors import DatasetError
 
@@ -24,6 +24,25 @@ _ESCAPED_FORMULA = re.compile("'+[=+\\-@\t\r\n\uff1d\uff0b\uff0d\uff20]")
 _NUMBER = re.compile(r"[+-]?([0-9]+(\.[0-9]*)?|\.[0-9]+)([eE][+-]?[0-9]+)?")
 _TENSORFLOW_HEADER = 2
 """Cells before the class names in the TensorFlow form: rows and features."""
+
+
+def numbered_records(text: str, name: str, *, fix: str) -> Iterator[tuple[int, list[str]]]:
+    """Yield each record with the line on which it starts; a quoted value may span lines.
+
+    :param name: what to call the file in errors
+    :param fix: what to do about text that is not CSV
+    :raises DatasetError: it is not CSV
+    """
+    reader = csv.reader(io.StringIO(text, newline=""), strict=True)
+    while True:
+        line = reader.line_num + 1
+        try:
+            record = next(reader)
+        except StopIteration:
+            return
+        except csv.Error as error:
+            raise DatasetError(f"{name}: line {line}: is not CSV ({error}); {fix}") from None
+        yield line, record
 
 
 def named_csv(rows: Sequence[Mapping[str, str]], features: Sequence[str], label: str) -> str:

@@ -6,14 +6,13 @@ editor shows.
 
 from __future__ import annotations
 
-import csv
-import io
 import json
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
 
 from groundswell.errors import DatasetError
+from groundswell.manifests.csv_files import numbered_records
 from groundswell.manifests.ground_truth import JsonLineError, check_object, json_objects
 
 Format = Literal["csv", "jsonl", "manifest"]
@@ -85,19 +84,9 @@ def _read_csv(text: str, name: str, key: str) -> Iterator[tuple[int, dict[str, s
 
 
 def _csv_records(text: str, name: str) -> Iterator[tuple[int, list[str]]]:
-    """Yield each record with the line on which it starts; a quoted value may span lines."""
-    reader = csv.reader(io.StringIO(text, newline=""), strict=True)
-    while True:
-        line = reader.line_num + 1
-        try:
-            record = next(reader)
-        except StopIteration:
-            return
-        except csv.Error as error:
-            raise DatasetError(
-                f"{name}: line {line}: is not CSV ({error}); quote values that hold commas, quotes or line "
-                "breaks, and double the quotes inside them"
-            ) from None
+    """Yield each record that is not a blank line, with the line on which it starts."""
+    fix = "quote values that hold commas, quotes or line breaks, and double the quotes inside them"
+    for line, record in numbered_records(text, name, fix=fix):
         if record and (len(record) > 1 or record[0].strip()):
             yield line, record
 
