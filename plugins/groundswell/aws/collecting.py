@@ -71,7 +71,7 @@ class Wave:
 
     def take_items(self, items: Iterable[str]) -> int:
         """Deal with the HITs of these items, whether the workforce lists them as reviewable or not."""
-        return self._take([item for item in items if not self.is_lost(item)])
+        return self._take([item for item in items if not self.close_if_lost(item)])
 
     def take_late(self, item: str, *, hit: str | None = None) -> bool:
         """
@@ -98,7 +98,7 @@ class Wave:
         if waiting := self.state.out_of_money:
             items += waiting[: self.extender.room()]
         _, asked = self._conclude(
-            {item: self.state.answered(item) for item in items if not self.is_lost(item)}
+            {item: self.state.answered(item) for item in items if not self.close_if_lost(item)}
         )
         if asked:
             log.info("%d items that were given up for want of money are asked about again", len(asked))
@@ -163,8 +163,8 @@ class Wave:
                 items.append(item)
         return items
 
-    def is_lost(self, item: str) -> bool:
-        """Close the item if its HIT is gone: deleted by hand, disposed, or lost with a restored backup."""
+    def close_if_lost(self, item: str) -> bool:
+        """Close the item if its HIT is gone (by hand, disposed, lost with a backup); return whether it is."""
         if not self.run.mturk.is_gone(self.state.hits[item]["hit"]):
             return False
         log.error("HIT %s of item %r is gone from the workforce", self.state.hits[item]["hit"], item)

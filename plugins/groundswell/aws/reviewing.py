@@ -269,7 +269,7 @@ class _Applied:
             and self.state.outcomes.get(row["item"]) is not Outcome.LOST
             and not self._is_reopened(row)
             # Deleted, maybe, by a clean-up that died before it could say so
-            and not self.wave.is_lost(row["item"])
+            and not self.wave.close_if_lost(row["item"])
         ]
         refused = self.wave.extender.replace(rows)
         outcomes: dict[str, Outcome] = {}
