@@ -1,0 +1,1 @@
+"""What happened in a day of labelling: sources become tables, tables become reports; plain values."""
