@@ -50,6 +50,10 @@ class CompensationError(GroundswellError):
     """A worker cannot be compensated as asked: something is missing, wrong, or was done before."""
 
 
+class ReportError(GroundswellError):
+    """The settings of the worker metrics are wrong, or a report cannot be made, kept or found."""
+
+
 class LedgerError(GroundswellError):
     """The record of a run is missing, malformed or contradicts itself."""
 
