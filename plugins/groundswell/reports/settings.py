@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import UTC, date, datetime, time, timedelta
+from datetime import date, datetime, timedelta
 from decimal import Decimal
 from functools import cached_property
 from pathlib import Path
@@ -29,6 +29,7 @@ from groundswell.batches.sections import Section
 from groundswell.batches.units import to_cents
 from groundswell.batches.yaml_file import parse_yaml, read_text
 from groundswell.errors import BatchError, ReportError
+from groundswell.reports.days import start_of
 
 _CRON = matching(
     r"[0-9A-Za-z*/,#?-]+(?: +[0-9A-Za-z*/,#?-]+){4}",
@@ -237,7 +238,7 @@ class ReportSettings(Section):
 
     def start_of(self, day: date) -> datetime:
         """Return when a day of the report begins, in UTC. It may be 23 or 25 hours long."""
-        return datetime.combine(day, time(), tzinfo=self.zone).astimezone(UTC)
+        return start_of(day, self.zone)
 
     @model_validator(mode="after")
     def _check(self) -> Self:

@@ -16,11 +16,12 @@ import json
 import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from datetime import date
+from datetime import UTC, date, datetime
 from typing import TYPE_CHECKING, Any, Literal
 
 from groundswell.errors import ReportError
 from groundswell.ledger import PartStore
+from groundswell.reports.parts import RemovableStore
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -36,7 +37,16 @@ Kind = Literal["first", "provisional", "final", "revised", "forgotten", "sealed"
 
 Totals = Mapping[str, float | int | None]
 Record = dict[str, Any]
+Files = Mapping[str, bytes] | Callable[[Record], Mapping[str, bytes]]
 
+_WHY: Mapping[Kind, str] = {
+    "first": "the day is over",
+    "provisional": "the day is not over yet",
+    "final": "the day is over",
+    "revised": "late data",
+    "forgotten": "a worker was forgotten",
+    "sealed": "what tells workers apart was removed for its age",
+}
 _DAY = re.compile(r"\d{4}-\d{2}-\d{2}")
 _TWINS = 20
 
@@ -76,9 +86,10 @@ class ReportStore:
     def current(self, day: date) -> Record | None:
         """Return the record of a day's current revision, or None; one small read.
 
-        ``{schema, day, time_zone, revision, provisional, revised, sealed, written, why, kind, digest, inputs,
-        totals, folder, files, history: [{revision, written, kind, why, changes: [{measure, before,
-        after}]}]}``.
+        ``{schema, day, time_zone, revision, kind, why, written, provisional, revised, sealed, digest, inputs,
+        totals: {measure: value}, folder, files, copied, history: [{revision, written, kind, why, changes:
+        [{measure, before, after}]}]}``; ``revised``: a number that counted has changed since; ``sealed``:
+        None, ``inputs`` (it cannot be made again) or ``workers`` (the worker level is gone as well).
         """
         return _document(self.public.get(f"{_of(day)}current.json"))
 
@@ -106,23 +117,110 @@ class ReportStore:
         return self.public.get(f"{_of(day)}{record['folder']}{file}")
 
     def revision(self, day: date, number: int) -> Record | None:
-        """Return the record of one revision, or None; its ``files`` may be gone since (see ``removed``)."""
+        """Return the record of one revision, or None.
+
+        Its ``files`` may be gone since: for their age, or because a worker was forgotten.
+        """
         return _document(self.public.get(f"{_of(day)}revisions/{number}/record.json"))
 
     def publish(
         self,
         day: date,
-        files: Mapping[str, bytes] | Callable[[Record], Mapping[str, bytes]],
+        files: Files,
         digest: str,
         totals: Totals,
         *,
         provisional: bool = False,
         why: str = "",
-        time_zone: str = "UTC",
+        kind: Kind | None = None,
         more: Mapping[str, Any] | None = None,
     ) -> Published:
-        """Make these files the current revision of a day, unless they are it already."""
-        raise NotImplementedError
+        """Make these files the current revision of a day, unless they are it already.
+
+        Whatever dies in between, and whoever else publishes the day at the same time: a revision is whole,
+        its number is given once, and calling this again puts right what was left undone.
+
+        :param files: the files of the revision by name, or a function that makes them for its record.
+        :param digest: of what the files say; the same digest as the current revision's writes nothing.
+        :param totals: numbers of the whole day; the history says how they changed.
+        :param provisional: the day is not over yet. A day that was over stays over.
+        :param why: one sentence for the history.
+        :param kind: told from the revision before where it is not given.
+        :param more: what else the record says.
+        :raises ReportError: others publish the same day all the time.
+        """
+        for _ in range(_TWINS):
+            latest = self.latest(day)
+            early = provisional and (latest is None or latest["provisional"])
+            if latest and latest["digest"] == digest and latest["provisional"] == early:
+                return Published(latest["revision"], False, self._point(day, latest))
+            record = _next(day, latest, digest, totals, early, kind, why) | dict(more or {})
+            bodies = files(record) if callable(files) else files
+            record["files"] = sorted(bodies)
+            for name, body in bodies.items():
+                # What a revision says is never written twice, not by a twin either
+                self.public.put_if_absent(f"{_of(day)}{record['folder']}{name}", body)
+            key = f"{_of(day)}revisions/{record['revision']}/record.json"
+            if self.public.put_if_absent(key, _encoded(record)):
+                return Published(record["revision"], True, self._point(day, record))
+        raise ReportError(f"the report of {day} is being written by others all the time; run this again")
+
+    def latest(self, day: date) -> Record | None:
+        """Return the record of the newest revision that is whole, which ``current.json`` may not name yet."""
+        numbers = [int(name) for name in self.public.folders(f"{_of(day)}revisions/") if name.isdecimal()]
+        for number in sorted(numbers, reverse=True):
+            if record := self.revision(day, number):
+                return record
+        return None
+
+    def heal(self, day: date) -> Record | None:
+        """Finish what a writer that died left undone; return the record of the current revision, or None."""
+        latest = self.latest(day)
+        return None if latest is None else self._point(day, latest)
+
+    def _point(self, day: date, record: Record) -> Record:
+        """Copy a revision to the names that stay, and let ``current.json`` name it.
+
+        Another writer may have got further meanwhile: who writes last looks last, so the newest one stays.
+        """
+        while self.current(day) != record | {"copied": True}:
+            current = f"{_of(day)}current.json"
+            self.public.put(current, _encoded(record | {"copied": False}))
+            self._copy(day, record)
+            self.public.put(current, _encoded(record | {"copied": True}))
+            record = self.latest(day) or record
+        return record
+
+    def _copy(self, day: date, record: Record) -> None:
+        for name in record["files"]:
+            body = self.public.get(f"{_of(day)}{record['folder']}{name}")
+            if body is not None:
+                self.public.put(f"{_of(day)}{name}", body)
+        for key in self.public.keys(_of(day)):
+            name = key.removeprefix(_of(day))
+            if "/" not in name and name != "current.json" and name not in record["files"]:
+                self.remove(key)
+
+    def clear_revisions(self, day: date, *, keep: int | None = None) -> int:
+        """Remove the files of a day's revisions, but for those of revision ``keep``; the records stay.
+
+        Returns how many were removed. Files that never became a revision go as well.
+        """
+        folder = f"{_of(day)}revisions/"
+        kept = self.revision(day, keep) if keep is not None else None
+        whole = f"{_of(day)}{kept['folder']}" if kept else None
+        removed = 0
+        for key in list(self.public.keys(folder)):
+            if not key.endswith("/record.json") and not (whole and key.startswith(whole)):
+                self.remove(key)
+                removed += 1
+        return removed
+
+    def remove(self, key: str) -> None:
+        """Remove a public object. Raises ReportError where the store cannot."""
+        if not isinstance(self.public, RemovableStore):
+            raise ReportError(f"{self.public.uri(key)} cannot be removed: the store was opened for readers")
+        self.public.remove(key)
 
     def months(self) -> list[str]:
         """Return the names of the months that have a report, such as ``2026-11``, in order."""
@@ -139,3 +237,61 @@ def _of(day: date) -> str:
 
 def _document(body: bytes | None) -> Record | None:
     return None if body is None else json.loads(body)
+
+
+def _encoded(record: Record) -> bytes:
+    return json.dumps(record, indent=2, ensure_ascii=True, sort_keys=True, allow_nan=False).encode()
+
+
+def _next(
+    day: date,
+    latest: Record | None,
+    digest: str,
+    totals: Totals,
+    provisional: bool,
+    kind: Kind | None,
+    why: str,
+) -> Record:
+    """Return the record of the revision that would follow."""
+    number = latest["revision"] + 1 if latest else 1
+    kind = kind or _kind(latest, provisional)
+    written = datetime.now(UTC).isoformat(timespec="seconds")
+    entry = {
+        "revision": number,
+        "written": written,
+        "kind": kind,
+        "why": why or _WHY[kind],
+        "changes": _changes(latest["totals"], totals) if latest else [],
+    }
+    history = [*(latest["history"] if latest else []), entry]
+    return {
+        "schema": SCHEMA,
+        "day": day.isoformat(),
+        "revision": number,
+        "kind": kind,
+        "why": entry["why"],
+        "written": written,
+        "provisional": provisional,
+        "revised": any(each["kind"] == "revised" for each in history),
+        "sealed": (latest or {}).get("sealed"),
+        "digest": digest,
+        "totals": dict(totals),
+        "history": history,
+        "folder": f"revisions/{number}/{digest[:16]}/",
+    }
+
+
+def _kind(latest: Record | None, provisional: bool) -> Kind:
+    if provisional:
+        return "provisional"
+    if latest is None:
+        return "first"
+    return "final" if latest["provisional"] else "revised"
+
+
+def _changes(before: Totals, after: Totals) -> list[dict[str, Any]]:
+    return [
+        {"measure": name, "before": before.get(name), "after": after.get(name)}
+        for name in sorted(before.keys() | after.keys())
+        if before.get(name) != after.get(name)
+    ]
