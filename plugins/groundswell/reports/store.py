@@ -112,9 +112,13 @@ class ReportStore:
         :param file: such as ``workers.csv`` or ``report.html``.
         """
         record = self.current(day) if revision is None else self.revision(day, revision)
-        if record is None or file not in record["files"]:
+        return None if record is None else self.file(day, record, file)
+
+    def file(self, day: date, record: Mapping[str, Any], name: str) -> bytes | None:
+        """Return a file of the revision that a record tells of, or None where there is none; one read."""
+        if name not in record["files"]:
             return None
-        return self.public.get(f"{_of(day)}{record['folder']}{file}")
+        return self.public.get(f"{_of(day)}{record['folder']}{name}")
 
     def revision(self, day: date, number: int) -> Record | None:
         """Return the record of one revision, or None.
