@@ -1,4 +1,4 @@
-"""What a platform team would make with Terraform: the buckets and the role that the batch files name."""
+"""What a platform team would make with Terraform: the buckets and the roles that batches and reports name."""
 
 from __future__ import annotations
 
@@ -26,16 +26,16 @@ TRUST = {
 
 @dataclass(frozen=True)
 class Wanted:
-    """Buckets and IAM role names that the batches use."""
+    """Buckets and IAM role names that are used."""
 
     buckets: frozenset[str]
     roles: frozenset[str]
 
 
-def wanted_by(batches: Path) -> Wanted:
-    """Collect them from every batch file; a file that cannot be read is Airflow's to report."""
+def wanted_by(*folders: Path) -> Wanted:
+    """Collect them from every settings file; a file that cannot be read is Airflow's to report."""
     buckets, roles = set(), set()
-    for path in sorted(batches.glob("*.yaml")):
+    for path in sorted(path for folder in folders for path in folder.glob("*.yaml")):
         try:
             content = yaml.safe_load(path.read_text())
         except (OSError, yaml.YAMLError, UnicodeDecodeError):

@@ -26,8 +26,10 @@ def test_buckets_and_roles_are_what_the_batch_files_name(tmp_path: Path) -> None
     )
     (tmp_path / "broken.yaml").write_text("a: [")
     (tmp_path / "notes.txt").write_text("s3://not-this")
-    assert cloud.wanted_by(tmp_path) == cloud.Wanted(
-        frozenset({"one", "two", "three"}), frozenset({"trainer"})
+    (tmp_path / "reports").mkdir()
+    (tmp_path / "reports" / "daily.yaml").write_text("uri: s3://four/daily")
+    assert cloud.wanted_by(tmp_path, tmp_path / "reports", tmp_path / "absent") == cloud.Wanted(
+        frozenset({"one", "two", "three", "four"}), frozenset({"trainer"})
     )
 
 

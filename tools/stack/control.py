@@ -130,7 +130,7 @@ class Stack:
         for name in started:
             self._start(name, airflow_command(name, wanted), variables)
         readiness.cloud()
-        created = cloud.provision(wanted.cloud_url, cloud.wanted_by(self.layout.batches))
+        created = cloud.provision(wanted.cloud_url, cloud.wanted_by(self.layout.batches, self.layout.reports))
         if created:
             self._say(f"local cloud: created {', '.join(created)}")
         readiness.airflow()

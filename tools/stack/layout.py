@@ -69,3 +69,8 @@ class Layout:
         """Make the folders; the state holds secrets, so nobody else may look in."""
         for folder in (self.state, self.airflow_home, self.cloud, self.logs, self.records):
             folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+
+    @property
+    def reports(self) -> Path:
+        """Folder of the settings of reports."""
+        return self.root / "include" / "reports"
