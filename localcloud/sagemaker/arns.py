@@ -9,9 +9,16 @@ TRAINING_JOB = "training-job"
 MODEL = "model"
 ENDPOINT_CONFIG = "endpoint-config"
 ENDPOINT = "endpoint"
-KINDS = frozenset({TRAINING_JOB, MODEL, ENDPOINT_CONFIG, ENDPOINT})
+WORKFORCE = "workforce"
+WORKTEAM = "workteam"
+LABELING_JOB = "labeling-job"
+KINDS = frozenset({TRAINING_JOB, MODEL, ENDPOINT_CONFIG, ENDPOINT, WORKTEAM})
+"""Kinds whose tags can be listed; workforces take tags but do not list them."""
 
 _ARN = re.compile(r"arn:aws[a-z-]*:sagemaker:[a-z0-9-]*:\d{12}:(?P<kind>[a-z-]+)/(?P<name>[^/]+)")
+_TEAM = re.compile(
+    r"arn:aws[a-z-]*:sagemaker:[a-z0-9-]*:\d{12}:(?P<kind>workteam)/private-crowd/(?P<name>[^/]+)"
+)
 
 
 @dataclass(frozen=True)
@@ -27,8 +34,8 @@ class Caller:
 
 
 def parse_arn(arn: str) -> tuple[str, str] | None:
-    """Return (kind, name), None when it is not the ARN of a kind that is served here."""
-    found = _ARN.fullmatch(arn)
+    """Return (kind, name), None when it is not the ARN of a kind that carries tags here."""
+    found = _TEAM.fullmatch(arn) or _ARN.fullmatch(arn)
     if found is None or found["kind"] not in KINDS:
         return None
     return found["kind"], found["name"]

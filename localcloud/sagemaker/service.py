@@ -13,12 +13,14 @@ from localcloud.sagemaker.errors import NotImplementedYet
 from localcloud.sagemaker.hosting.endpoint_host import EndpointHost
 from localcloud.sagemaker.hosting.fleet import Fleet, Host
 from localcloud.sagemaker.hosting.operations import EndpointConfigs, Endpoints, Models
+from localcloud.sagemaker.labeling_jobs import LabelingJobs
 from localcloud.sagemaker.s3_files import Aws, S3Files
 from localcloud.sagemaker.settings import SageMakerSettings
 from localcloud.sagemaker.store import Document, DocumentStore
 from localcloud.sagemaker.tags import Tags
 from localcloud.sagemaker.training.jobs import TrainingJobs
 from localcloud.sagemaker.training.runner import TrainingRunner
+from localcloud.sagemaker.workteams import UserPools, Workforces, Workteams
 from workforce.clock import Clock, SystemClock
 
 logger = logging.getLogger(__name__)
@@ -27,7 +29,7 @@ Operation = Callable[[Mapping[str, Any], Caller], Document]
 
 
 class SageMaker:
-    """Training jobs that train and endpoints that serve, as processes of ``training_python``.
+    """Training jobs that train, endpoints that serve (as processes of ``training_python``), and work teams.
 
     ``state`` is a folder of its own: ``sagemaker.db``, and the files of what runs. S3 and CloudWatch
     Logs are reached at ``endpoint_url``. Images are recorded, never pulled.
@@ -127,4 +129,24 @@ class SageMaker:
             "AddTags": tags.add,
             "ListTags": tags.list,
             "DeleteTags": tags.delete,
+            **self._people(clock),
+        }
+
+    def _people(self, clock: Clock) -> dict[str, Operation]:
+        pools = UserPools(self._aws.client)
+        workforces = Workforces(self._store, pools, clock)
+        workteams = Workteams(self._store, workforces, pools, clock)
+        jobs = LabelingJobs(self._store)
+        return {
+            "CreateWorkforce": workforces.create,
+            "DescribeWorkforce": workforces.describe,
+            "ListWorkforces": workforces.list,
+            "DeleteWorkforce": workforces.delete,
+            "CreateWorkteam": workteams.create,
+            "DescribeWorkteam": workteams.describe,
+            "ListWorkteams": workteams.list,
+            "UpdateWorkteam": workteams.update,
+            "DeleteWorkteam": workteams.delete,
+            "DescribeLabelingJob": jobs.describe,
+            "ListLabelingJobs": jobs.list,
         }

@@ -129,7 +129,9 @@ def test_arns_lead_back_to_names() -> None:
     arn = Caller("123456789012", "eu-west-1").arn("endpoint-config", "a-b")
     assert arn == "arn:aws:sagemaker:eu-west-1:123456789012:endpoint-config/a-b"
     assert parse_arn(arn) == ("endpoint-config", "a-b")
-    assert parse_arn("arn:aws:sagemaker:eu-west-1:123456789012:workteam/private-crowd/t") is None
+    assert parse_arn("arn:aws:sagemaker:eu-west-1:123456789012:workteam/private-crowd/t") == ("workteam", "t")
+    assert parse_arn("arn:aws:sagemaker:eu-west-1:123456789012:workteam/public-crowd/default") is None
+    assert parse_arn("arn:aws:sagemaker:eu-west-1:123456789012:flow-definition/f") is None
 
 
 # --- files ----------------------------------------------------------------------------------------
