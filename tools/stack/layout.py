@@ -65,12 +65,12 @@ class Layout:
         """The batch files of this deployment."""
         return self.root / "include" / "batches"
 
+    @property
+    def reports(self) -> Path:
+        """The settings of this deployment's reports."""
+        return self.root / "include" / "reports"
+
     def create(self) -> None:
         """Make the folders; the state holds secrets, so nobody else may look in."""
         for folder in (self.state, self.airflow_home, self.cloud, self.logs, self.records):
             folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-
-    @property
-    def reports(self) -> Path:
-        """Folder of the settings of reports."""
-        return self.root / "include" / "reports"
