@@ -23,7 +23,7 @@ class Problem:
     """Something that a source gave and that could not be counted as it should.
 
     Attributes:
-        kind: what it is, in snake case, such as ``missing_field``.
+        kind: what it is, in a few words, such as "missing field".
         count: how often.
         example: one of them, at most 200 characters, without ids of people.
         what_to_do: a sentence for whoever reads the report.
