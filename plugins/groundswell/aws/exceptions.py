@@ -37,6 +37,7 @@ CREDENTIAL_CODES = frozenset(
 )
 INCOMPLETE_CREDENTIALS = (NoCredentialsError, PartialCredentialsError)
 MISSING_BUCKET_CODES = frozenset({"NoSuchBucket"})
+BUCKET_OPTIONS = "state and output.uri in the batch file"
 
 
 class WorkforceUnreachable(AirflowException):
@@ -64,7 +65,7 @@ def already_processed(error: ClientError) -> bool:
     return "already been processed" in message or turk_code(error) == "IdempotencyTokenAlreadyProcessed"
 
 
-def _explain_client_error(error: ClientError, connection: str, bucket: str) -> AirflowException:
+def _explain_client_error(error: ClientError, connection: str, bucket: str, options: str) -> AirflowException:
     code, message = error_code(error), turk_message(error)
     if code in CREDENTIAL_CODES:
         return AirflowFailException(
@@ -74,8 +75,7 @@ def _explain_client_error(error: ClientError, connection: str, bucket: str) -> A
     if code in MISSING_BUCKET_CODES:
         bucket = error.response.get("Error", {}).get("BucketName") or bucket
         return AirflowFailException(
-            f"connection {connection!r}: bucket {bucket} does not exist; create it, or correct "
-            "state and output.uri in the batch file"
+            f"connection {connection!r}: bucket {bucket} does not exist; create it, or correct {options}"
         )
     if turk_code(error) == "InsufficientFunds":
         return AirflowFailException(
@@ -105,18 +105,21 @@ def _explain_botocore_error(error: BotoCoreError, connection: str) -> AirflowExc
 
 
 @contextmanager
-def clear_errors(*, connection: str, bucket: str = "named in the batch file") -> Iterator[None]:
+def clear_errors(
+    *, connection: str, bucket: str = "named in the batch file", options: str = BUCKET_OPTIONS
+) -> Iterator[None]:
     """Turn errors of the core and of botocore into one message that names the connection and the fix.
 
     :param connection: the id of the Airflow connection that the block talks through.
     :param bucket: the bucket that the block works in; not every S3 service names it in its errors.
+    :param options: the options in which the bucket is named, and in which file.
     """
     try:
         yield
     except GroundswellError as error:
         raise AirflowFailException(str(error)) from error
     except ClientError as error:
-        raise _explain_client_error(error, connection, bucket) from error
+        raise _explain_client_error(error, connection, bucket, options) from error
     except BotoCoreError as error:
         raise _explain_botocore_error(error, connection) from error
     except ValueError as error:

@@ -9,7 +9,7 @@ from typing import Any
 from airflow.providers.amazon.aws.hooks.s3 import S3Hook
 from botocore.exceptions import ClientError
 
-from groundswell.aws.exceptions import clear_errors, error_code
+from groundswell.aws.exceptions import BUCKET_OPTIONS, clear_errors, error_code
 from groundswell.errors import LedgerError
 
 _EXISTS = frozenset({"PreconditionFailed", "412"})
@@ -29,7 +29,7 @@ def _explained(method: Callable[..., Any]) -> Callable[..., Any]:
 
     @wraps(method)
     def call(self: S3PartStore, *args: Any) -> Any:
-        with clear_errors(connection=self.connection, bucket=self.bucket):
+        with clear_errors(connection=self.connection, bucket=self.bucket, options=self.options):
             return method(self, *args)
 
     return call
@@ -44,6 +44,9 @@ class S3PartStore:
     :param uri: ``s3://bucket`` or ``s3://bucket/prefix``.
     :param hook: where credentials, region and endpoint come from.
     """
+
+    #: Where an operator says which bucket it is; errors name it.
+    options = BUCKET_OPTIONS
 
     def __init__(self, uri: str, hook: S3Hook) -> None:
         self.bucket, prefix = s3_location(uri)
