@@ -10,6 +10,7 @@ from typing import Any
 
 from groundswell.aws.fence import READ_LIFE
 from groundswell.aws.pages import question
+from groundswell.aws.progress import keep_progress
 from groundswell.aws.runs import LabelingRun, keep_claims, now_text
 from groundswell.aws.steps.spend import require_reservation
 from groundswell.aws.stopping import refuse_if_stopped, take_off_if_stopped
@@ -89,6 +90,8 @@ def publish_shard(run: LabelingRun, shard: int, *, look_up: bool = False) -> Pub
         safe_until |= {item: max(safe_until[item], read_at + READ_LIFE) for item in doubtful}
         _create(run, hit_type, questions, intents, found, safe_until)
         take_off_if_stopped(run)
+        run.ledger.refresh(state)  # shards are published at the same time: the last one sees them all
+        keep_progress(run, state)
     return Published(hit_type=hit_type, hits=len(items), added=len(missing))
 
 

@@ -19,7 +19,7 @@ from groundswell.aws.collecting import Wave
 from groundswell.aws.exceptions import failed
 from groundswell.aws.hooks.mturk import MTurkHook
 from groundswell.aws.limits import RunLimit, trim
-from groundswell.aws.progress import Progress
+from groundswell.aws.progress import Progress, keep_progress
 from groundswell.aws.publishing import publish_shard
 from groundswell.aws.runs import LabelingRun, keep_claims, open_run
 from groundswell.aws.steps.spend import release
@@ -147,9 +147,8 @@ class MTurkCollectAndExtendOperator(_BatchOperator):
         return wave
 
     def _report(self, run: LabelingRun, wave: Wave) -> Progress:
-        progress = Progress.of(wave.state)
+        progress = keep_progress(run, wave.state)
         self.log.info(progress.line(RunLimit(run, wave.state).own_cents))
-        run.ledger.put_document("progress.json", run.context() | asdict(progress))
         return progress
 
     def _wait(self, run: LabelingRun, wave: Wave, still_open: int) -> None:

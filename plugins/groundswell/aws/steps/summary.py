@@ -10,7 +10,7 @@ from airflow.sdk.exceptions import AirflowFailException
 
 from groundswell.aws.limits import RunLimit
 from groundswell.aws.pace import keep_pace
-from groundswell.aws.progress import Progress
+from groundswell.aws.progress import keep_progress
 from groundswell.aws.runs import LabelingRun
 from groundswell.aws.steps.labels import DOCUMENT as CONSOLIDATION
 from groundswell.aws.steps.reconcile import DOCUMENT as RECONCILIATION
@@ -51,7 +51,7 @@ def summarise(
     """
     release(run)  # where the clean-up did not come to it
     state = run.ledger.fold()
-    progress = Progress.of(state)
+    progress = keep_progress(run, state)  # the clean-up may have taken late answers
     plan = state.plan or {}
     labels, dataset = result_of("consolidate") or {}, result_of("write_dataset") or {}
     training, evaluation = result_of("train") or {}, result_of("evaluate") or {}

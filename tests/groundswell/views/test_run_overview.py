@@ -1,0 +1,171 @@
+"""The overview of runs, from documents new, old, missing and damaged."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from groundswell.ledger import FolderStore, Ledger
+from groundswell.views.overview import Point, RunOverview, overview, overviews
+
+NOW = datetime(2026, 3, 1, 12, tzinfo=UTC)
+PROGRESS: dict[str, Any] = {
+    "batch": "iris",
+    "run_id": "r",
+    "updated": "2026-03-01T11:59:00+00:00",
+    "items": 10,
+    "planned_items": 12,
+    "settled": 5,
+    "open": 3,
+    "given_up": 2,
+    "given_up_by": {"budget": 1, "expired": 1},
+    "answers": 21,
+    "quarantined": 1,
+    "extended": 1,
+    "rejected": 0,
+    "withheld": 0,
+    "spent_cents": 120,
+    "budget_cents": 900,
+    "worst_cents": 200,
+    "agreement": 0.9,
+    "pace": 7,
+    "eta": "2026-03-01T14:00:00+00:00",
+    "active_workers": 2,
+    "timeline": [{"at": "2026-03-01T11:59:00+00:00", "answers": 21, "settled": 5, "spent_cents": 120}],
+}
+OLD = ("items", "settled", "open", "given_up", "answers", "quarantined", "spent_cents", "updated", "run_id")
+SUMMARY = {
+    "updated": "2026-03-01T11:59:30+00:00",
+    "items": 10,
+    "settled": 6,
+    "open": 0,
+    "given_up": 4,
+    "answers": 25,
+    "quarantined": 1,
+    "spent_cents": 150,
+    "plan": {"budget_cents": 800},
+}
+
+
+class Counting(FolderStore):
+    """Notes what is read."""
+
+    def __init__(self, folder: Path) -> None:
+        super().__init__(folder)
+        self.read: list[str] = []
+
+    def get(self, key: str) -> bytes | None:
+        self.read.append(key)
+        return super().get(key)
+
+
+@pytest.fixture
+def store(tmp_path: Path) -> Counting:
+    return Counting(tmp_path)
+
+
+def put(store: FolderStore, run_id: str, **documents: dict[str, Any]) -> None:
+    for name, document in documents.items():
+        Ledger(store, "iris", run_id).put_document(f"{name}.json", document)
+
+
+def test_a_run_under_way(store: Counting) -> None:
+    put(store, "r", progress=PROGRESS)
+    assert overview(store, "iris", "r", now=NOW) == RunOverview(
+        batch="iris",
+        run_id="r",
+        updated="2026-03-01T11:59:00+00:00",
+        items=10,
+        planned_items=12,
+        settled=5,
+        open=3,
+        given_up={"budget": 1, "expired": 1},
+        answers=21,
+        quarantined=1,
+        agreement=0.9,
+        spent_cents=120,
+        budget_cents=900,
+        worst_cents=200,
+        pace=7.0,
+        eta="2026-03-01T14:00:00+00:00",
+        active_workers=2,
+        timeline=(Point("2026-03-01T11:59:00+00:00", 21, 5, 120),),
+        stale=60.0,
+    )
+
+
+def test_a_finished_run_goes_by_its_summary(store: Counting) -> None:
+    put(store, "r", progress=PROGRESS, summary=SUMMARY)
+    found = overview(store, "iris", "r", now=NOW)
+    assert (found.finished, found.settled, found.open, found.answers, found.stale) == (True, 6, 0, 25, 30.0)
+    assert found.given_up == {"unknown": 4}, "the reasons that are known are of another count"
+    assert (found.pace, found.eta, found.active_workers) == (None, None, 0)
+    assert (found.worst_cents, found.budget_cents) == (150, 900)
+
+
+def test_a_run_that_was_cleared_after_its_summary_goes_on(store: Counting) -> None:
+    put(store, "r", progress=PROGRESS, summary=SUMMARY | {"updated": "2026-03-01T10:00:00+00:00"})
+    found = overview(store, "iris", "r", now=NOW)
+    assert (found.finished, found.settled, found.pace) == (False, 5, 7.0)
+
+
+def test_an_old_document_is_still_read(store: Counting) -> None:
+    put(store, "r", progress={name: PROGRESS[name] for name in OLD})
+    found = overview(store, "iris", "r", now=NOW)
+    assert (found.items, found.settled, found.given_up, found.answers) == (10, 5, {"unknown": 2}, 21)
+    assert (found.agreement, found.pace, found.active_workers, found.timeline) == (None, None, None, ())
+    put(store, "r", summary=SUMMARY)
+    assert overview(store, "iris", "r", now=NOW).budget_cents == 800
+
+
+@pytest.mark.parametrize("body", [b"{", b"[]", b"\xff\xfe", b"", b"[" * 100_000])
+def test_a_damaged_document_is_told_of(store: Counting, body: bytes) -> None:
+    put(store, "r", summary=SUMMARY)
+    store.put("iris/r/progress.json", body)
+    found = overview(store, "iris", "r", now=NOW)
+    assert found.problem is not None
+    assert "iris/r/progress.json" in found.problem
+    assert (found.settled, found.finished) == (6, True)
+
+
+def test_values_of_other_types_are_passed_over(store: Counting) -> None:
+    odd: list[Any] = [None, "x", -1, True, [], {}, float("inf")]
+    for value in odd:
+        put(store, "r", progress=dict.fromkeys(PROGRESS, value))
+        found = overview(store, "iris", "r", now=NOW)
+        assert replace(found, given_up={}) == RunOverview(batch="iris", run_id="r"), value
+
+
+def test_a_run_without_documents(store: Counting) -> None:
+    Ledger(store, "iris", "manual__2026-02-01T00:00:00+00:00").append("items", [{"item": "a", "values": {}}])
+    [found] = overviews(store, "iris", now=NOW)
+    assert (found.run_id, found.updated, found.stale) == ("manual__2026-02-01T00:00:00+00:00", None, None)
+
+
+def test_newest_first_and_no_more_is_read_than_is_shown(store: Counting) -> None:
+    names = [f"scheduled__2026-01-{day:02d}T00:00:00+00:00" for day in range(1, 29)]
+    for name in names:
+        put(store, name, progress=PROGRESS)
+    put(store, "manual__2026-01-15T12:00:00.5+02:00", progress=PROGRESS)
+    put(store, "by-hand", progress=PROGRESS | {"updated": "2026-01-26T12:00:00+00:00"})
+    store.read.clear()
+    found = [each.run_id for each in overviews(store, "iris", 4, now=NOW)]
+    assert found == [names[27], names[26], "by-hand", names[25]]
+    assert len(store.read) == 2 * 5
+    found = [each.run_id for each in overviews(store, "iris", now=NOW)]
+    assert found.index("manual__2026-01-15T12:00:00.5+02:00") == found.index(names[14]) - 1
+
+
+def test_a_run_whose_id_has_a_slash(store: Counting) -> None:
+    for name in ("manual/2027", "manual/2026"):
+        Ledger(store, "iris", name).append("items", [{"item": "a", "values": {}}])
+        put(store, name, progress=PROGRESS | {"updated": f"{name[-4:]}-01-01T00:00:00+00:00"})
+    assert [each.run_id for each in overviews(store, "iris", now=NOW)] == ["manual/2027", "manual/2026"]
+
+
+def test_no_runs(store: Counting) -> None:
+    assert overviews(store, "iris") == []
