@@ -1,7 +1,7 @@
 """Runs the AWS emulator (ministack) in its own interpreter; started as a script by `localcloud.emulator`.
 
 It imports only the standard library and what the emulator's environment has. Beyond the
-emulator's own `main` it does four things:
+emulator's own `main` it does five things:
 
 * It leaves when its parent leaves, however the parent dies: standard input is a pipe whose other
   end only the parent holds.
@@ -9,6 +9,7 @@ emulator's own `main` it does four things:
   state is on disk.
 * It saves the state of the services soon after every call that changed some. By itself the
   emulator saves S3 objects at once and everything else only on an orderly shutdown.
+* It mends where the emulator differs from AWS in what we depend on (`localcloud.emulator_fixes`).
 * It makes objects readable again that a predecessor was overwriting when it was killed.
 """
 
@@ -18,6 +19,7 @@ import argparse
 import asyncio
 import fcntl
 import importlib
+import importlib.util
 import json
 import logging
 import os
@@ -167,6 +169,16 @@ def _snapshots() -> Snapshots | None:
     return Snapshots(sources, save)
 
 
+def _sibling(name: str) -> Any:
+    """Import a file beside this one, which is on no search path of the emulator's interpreter."""
+    spec = importlib.util.spec_from_file_location(name, Path(__file__).with_name(f"{name}.py"))
+    if spec is None or spec.loader is None:
+        raise ImportError(name)
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
+
+
 async def serve(listen_fd: int) -> None:
     """Serve the emulator on an already bound socket until a signal or the end of the parent."""
     ministack = importlib.import_module("ministack.app")
@@ -174,6 +186,7 @@ async def serve(listen_fd: int) -> None:
     hypercorn = importlib.import_module("hypercorn.asyncio")
     # it answers GET /health and PUT /health alike; the front has a /health, and here it is a bucket's name
     vars(ministack)["_HEALTH_PATHS"] = ("/_ministack/health",)
+    _sibling("emulator_fixes").apply()
     config.bind = [f"fd://{listen_fd}"]
     config.keep_alive_timeout = (
         300  # longer than the front keeps a connection, so that it never meets a closed one

@@ -8,7 +8,7 @@ there, so neither answer has a ``SubDomain``.
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from botocore.exceptions import ClientError
@@ -216,7 +216,7 @@ class Workteams:
             raise self._missing(params["WorkteamName"], caller)
         return {"Success": True}
 
-    def _members(self, params: Mapping[str, Any]) -> list[Document]:
+    def _members(self, params: Mapping[str, Any]) -> Sequence[Document]:
         members = [dict(member) for member in params["MemberDefinitions"]]
         for member in members:
             if "OidcMemberDefinition" in member:
@@ -229,7 +229,7 @@ class Workteams:
             self._pools.require(group["UserPool"], group["ClientId"], group["UserGroup"])
         return members
 
-    def _workforce(self, name: str | None, members: list[Document], caller: Caller) -> Document:
+    def _workforce(self, name: str | None, members: Sequence[Document], caller: Caller) -> Document:
         workforce = self._workforces.named(name) if name else self._workforces.only()
         if workforce is None:
             first = members[0]["CognitoMemberDefinition"]
@@ -238,7 +238,7 @@ class Workteams:
         self._same_pool(members, workforce)
         return workforce
 
-    def _same_pool(self, members: list[Document], workforce: Document) -> None:
+    def _same_pool(self, members: Sequence[Document], workforce: Document) -> None:
         pool = workforce["CognitoConfig"]["UserPool"]
         for member in members:
             own = member["CognitoMemberDefinition"]["UserPool"]
