@@ -10,7 +10,7 @@ An event is a JSON object in a line of a log ("Monitor labeling jobs", SageMaker
         "task_submitted_time": "Wed Aug 14 16:01:04 UTC 2019",
         "task_returned_time": "",
         "task_declined_time": "",
-        "workteam_arn": "arn:aws:sagemaker:us-east-2:111122223333:workteam/private-crowd/Sample-labeling-team",
+        "workteam_arn": "arn:aws:sagemaker:us-east-2:111122223333:workteam/private-crowd/Sample-team",
         "labeling_job_arn": "arn:aws:sagemaker:us-east-2:111122223333:labeling-job/metrics-demo",
         "work_requester_account_id": "111122223333",
         "job_reference_code": "111122223333",
@@ -60,6 +60,8 @@ _TIME = re.compile(
 )
 _MONTHS = ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec")
 _TEAM_ARN = re.compile(r"arn:[\w-]+:sagemaker:[\w-]*:[^:/]*:workteam/(?:([\w-]+)/)?([\w.-]+)", re.ASCII)
+_PERSONAL_FIELDS = ("worker_id", "cognito_sub_id", "cognito_user_pool_id")
+_PERSONAL = re.compile(rf'("(?:{"|".join(_PERSONAL_FIELDS)})"\s*:\s*)(?:"[^"]*"?|[^,}}]*)')
 _JOB_ARN = re.compile(r"arn:[\w-]+:sagemaker:[\w-]*:[^:/]*:labeling-job/([\w.-]+)", re.ASCII)
 
 _WHAT_TO_DO = {
@@ -151,6 +153,7 @@ def parse_blocks(
     *,
     zone: tzinfo = UTC,
     window: tuple[datetime, datetime] | None = None,
+    days: tuple[date, date] | None = None,
     block: int = BLOCK,
 ) -> Iterator[Parsed]:
     """Turn events into rows, block by block: memory holds one block, and 100 bytes per event before.
@@ -159,9 +162,10 @@ def parse_blocks(
     :param zone: of the days of the problems
     :param window: rows outside of it (start included, end not) are left out; those that are before it by more
         than its length can have been in no report, and are counted as too late
+    :param days: the first and last day that problems are put to
     :param block: events per block
     """
-    parser = Parser(zone=zone, window=window)
+    parser = Parser(zone=zone, window=window, days=days)
     remaining = iter(lines)
     while some := list(islice(remaining, block)):
         yield parser.parse(some)
@@ -172,9 +176,17 @@ class Parser:
 
     :param zone: of the days of the problems
     :param window: see :func:`parse_blocks`
+    :param days: see :func:`parse_blocks`
     """
 
-    def __init__(self, *, zone: tzinfo = UTC, window: tuple[datetime, datetime] | None = None) -> None:
+    def __init__(
+        self,
+        *,
+        zone: tzinfo = UTC,
+        window: tuple[datetime, datetime] | None = None,
+        days: tuple[date, date] | None = None,
+    ) -> None:
+        self._days = days or (date.min, date.max)
         self._day_of = lru_cache(10_000)(lambda hour: datetime.fromtimestamp(hour * 900, zone).date())
         self._seen: set[bytes] = set()
         self._places: dict[tuple[Any, ...], _Place] = {}
@@ -205,7 +217,7 @@ class Parser:
         """Return the row of an event, None where it is outside of the window."""
         digest = blake2b(event.message.encode(errors="surrogatepass"), digest_size=16).digest()
         if digest in self._seen:
-            raise _Bad("duplicate delivery", "", masked(event.message))
+            raise _Bad("duplicate delivery", "", _shown(event.message))
         self._seen.add(digest)
         record = _record(event.message)
         place = self._place(record)
@@ -254,7 +266,8 @@ class Parser:
         self._note(event, "times contradict", field, masked(f"event_timestamp {text[:TEXT_LIMIT]!r}"))
 
     def _note(self, event: LogEvent, kind: str, field: str, example: str) -> None:
-        key = (self._day_of(event.timestamp_ms // 900_000), kind, field)
+        day = min(max(self._day_of(event.timestamp_ms // 900_000), self._days[0]), self._days[1])
+        key = (day, kind, field)
         count, known = self._problems.get(key, (0, example))
         self._problems[key] = (count + 1, min(known, example))
 
@@ -265,7 +278,7 @@ def _record(message: str) -> dict[str, Any]:
     except (ValueError, RecursionError):
         record = None
     if not isinstance(record, dict):
-        raise _Bad("not JSON", "", masked(message))
+        raise _Bad("not JSON", "", _shown(message))
     return record
 
 
@@ -276,8 +289,19 @@ def _text(record: dict[str, Any], field: str) -> str:
         raise _Bad("missing field", field, field)
     if not isinstance(value, str) or len(value) > TEXT_LIMIT or not value.isprintable():
         # what is not printable are line ends, control characters and halves of surrogate pairs
-        raise _Bad("malformed field", field, masked(f"{field} {value!r}"))
+        raise _Bad("malformed field", field, _shown_value(field, value))
     return value
+
+
+def _shown(message: str) -> str:
+    """Return a line as it may be shown; ids of people may look like anything, so they go by their fields."""
+    return masked(_PERSONAL.sub(r'\1"<id>"', message[:2000]))
+
+
+def _shown_value(field: str, value: object) -> str:
+    if field in _PERSONAL_FIELDS:
+        return f"{field}: {type(value).__name__} of length {len(str(value))}"
+    return masked(f"{field} {value!r}")
 
 
 def _place(record: dict[str, Any]) -> _Place:
@@ -331,7 +355,7 @@ def _name(record: dict[str, Any], field: str, name_in: Callable[[str], str | Non
     text = _text(record, field)
     name = name_in(text)
     if name is None:
-        raise _Bad("malformed field", field, masked(f"{field} {text!r}"))
+        raise _Bad("malformed field", field, _shown_value(field, text))
     return name
 
 

@@ -16,6 +16,7 @@ _MASKED = (
     (re.compile(r"\b(?=\w*\d)[0-9a-fA-F]{10,}\b"), "<id>"),
     (re.compile(r"\bA[0-9A-Z]{9,}\b"), "<id>"),  # as workers of a crowd are called
 )
+_LAST_WORD = re.compile(r"[\w.@+-]*\Z")
 
 
 @dataclass(frozen=True)
@@ -58,8 +59,9 @@ def merged(problems: Iterable[Problem]) -> list[Problem]:
 
 def masked(text: str) -> str:
     """Return a piece of bad input as it may be shown: one short printable line without ids of people."""
-    # Only the beginning is looked at: a line may be a megabyte long
-    text = "".join(mark if mark.isprintable() else " " for mark in text[: 2 * EXAMPLE_LIMIT])
+    if len(text) > 2 * EXAMPLE_LIMIT:  # a line may be a megabyte long, and half an id does not look like one
+        text = _LAST_WORD.sub("", text[: 2 * EXAMPLE_LIMIT])
+    text = "".join(mark if mark.isprintable() else " " for mark in text)
     for pattern, name in _MASKED:
         text = pattern.sub(name, text)
     return text if len(text) <= EXAMPLE_LIMIT else text[: EXAMPLE_LIMIT - 1] + "…"
