@@ -162,7 +162,7 @@ def parse_blocks(
     :param zone: of the days of the problems
     :param window: rows outside of it (start included, end not) are left out; those that are before it by more
         than its length can have been in no report, and are counted as too late
-    :param days: the first and last day that problems are put to
+    :param days: the first and last day whose problems are wanted
     :param block: events per block
     """
     parser = Parser(zone=zone, window=window, days=days)
@@ -266,7 +266,9 @@ class Parser:
         self._note(event, "times contradict", field, masked(f"event_timestamp {text[:TEXT_LIMIT]!r}"))
 
     def _note(self, event: LogEvent, kind: str, field: str, example: str) -> None:
-        day = min(max(self._day_of(event.timestamp_ms // 900_000), self._days[0]), self._days[1])
+        day = self._day_of(event.timestamp_ms // 900_000)
+        if not self._days[0] <= day <= self._days[1]:
+            return  # it is counted when its own day is read
         key = (day, kind, field)
         count, known = self._problems.get(key, (0, example))
         self._problems[key] = (count + 1, min(known, example))
