@@ -31,8 +31,8 @@ def pull(
     :param last: the last day
     :param zone: of the days
     :param block: events per block
-    :return: rows of these days (``schema.ACTIVITY``) and problems, each with its day. Where there is no such log
-        group, one block without rows and with this problem.
+    :return: rows of these days (``schema.ACTIVITY``) and problems, each with its day. Where there is no such
+        log group, one block without rows and with this problem.
     """
     with clear_errors(connection=str(hook.aws_conn_id)):
         window = bounds(first, last, zone)
@@ -52,8 +52,8 @@ def pull(
 
 def _absent(log_group: str, day: date) -> Problem:
     what_to_do = (
-        "Ground Truth makes the log group with the first private labeling job of the region. If there will be "
-        "none, set sources.worker_activity to null in the settings file; else correct its log_group or the "
-        "region of the connection."
+        "Ground Truth makes the log group with the first private labeling job of the region. If there will "
+        "be none, set sources.worker_activity to null in the settings file; else correct its log_group or "
+        "the region of the connection."
     )
     return Problem("no log group", 1, log_group, what_to_do, SOURCE, day)

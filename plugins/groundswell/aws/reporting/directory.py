@@ -90,7 +90,7 @@ def _no_longer(pool: str, count: int) -> Problem:
 
 def _no_pool(pool: str, count: int) -> Problem:
     what_to_do = (
-        "The workers of this user pool have no names. If the pool was not deleted, it is in another region or "
-        "account: correct the connection, or set sources.cognito to false in the settings file."
+        "The workers of this user pool have no names. If the pool was not deleted, it is in another region "
+        "or account: correct the connection, or set sources.cognito to false in the settings file."
     )
     return replace(_no_longer(pool, count), kind="no such pool", what_to_do=what_to_do)
