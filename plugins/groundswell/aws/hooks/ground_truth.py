@@ -25,7 +25,7 @@ class GroundTruthHook(GroundswellSageMakerHook):
     """
 
     def labeling_jobs(
-        self, *, created_before: datetime | None = None, modified_after: datetime | None = None
+        self, *, created_after: datetime | None = None, created_before: datetime | None = None
     ) -> Iterator[dict[str, Any]]:
         """
         Yield summaries of labeling jobs, with their counters.
@@ -33,10 +33,10 @@ class GroundTruthHook(GroundswellSageMakerHook):
         .. seealso::
             - :external+boto3:py:meth:`SageMaker.Client.list_labeling_jobs`
 
+        :param created_after: leave out those that were created earlier
         :param created_before: leave out those that were created later
-        :param modified_after: leave out those that have not changed since
         """
-        filters = {"CreationTimeBefore": created_before, "LastModifiedTimeAfter": modified_after}
+        filters = {"CreationTimeAfter": created_after, "CreationTimeBefore": created_before}
         pages = self.conn.get_paginator("list_labeling_jobs").paginate(
             PaginationConfig={"PageSize": PAGE}, **{name: at for name, at in filters.items() if at}
         )

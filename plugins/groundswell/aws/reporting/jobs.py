@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
 from math import gcd
@@ -20,7 +20,7 @@ from groundswell.reports.workteam import period_for
 SOURCE = "labeling_jobs"
 UNKNOWN = "unknown"
 GONE = "Gone"
-#: A job ends after 30 days at most; what was labelled before a window is looked up this far back.
+#: Tasks are there for 30 days at most (quotas of Ground Truth); older jobs are read if they are named.
 LONGEST_JOB = timedelta(days=31)
 
 #: Task types by the names of the built-in Lambda functions (PreHumanTaskLambdaArn, API reference).
@@ -55,7 +55,7 @@ _COLUMNS = {_HUMAN: "human_labels", _MACHINE: "machine_labels", _FAILED: "failed
 
 Row = dict[str, Any]
 Pulled = tuple[list[Row], list[Problem]]
-Progress = list[tuple[datetime, float]]  # when a period ended, and the highest value until then
+Progress = list[tuple[datetime, float]]  # when a period ended, and the highest value in it
 
 
 @dataclass(frozen=True)
@@ -150,7 +150,7 @@ def task_type(lambda_arn: str) -> str:
 
 
 def _jobs(hook: GroundTruthHook, window: tuple[datetime, datetime], named: set[str]) -> dict[str, _Job]:
-    listed = hook.labeling_jobs(created_before=window[1])
+    listed = hook.labeling_jobs(created_after=window[0] - LONGEST_JOB, created_before=window[1])
     jobs = {job["LabelingJobName"]: _Job(job["LabelingJobName"], job) for job in listed}
     overlapping = {}
     for name, job in jobs.items():
@@ -176,25 +176,20 @@ def _progress(
     periods = [period_for(day, zone, now) for day in (first, last)]
     if None in periods or not jobs:
         return {}
-    # Earlier days need not be cut at midnight, only their last value counts; hours are kept longest
     period = gcd(*(period or 0 for period in periods))
     wanted = {
         Metric.of(metric, {"LabelingJobName": job}): (job, metric) for job in jobs for metric in _METRICS
     }
+    # Of the days before only the last value counts: hours will do for them, and are kept longest
+    hour = start.replace(minute=0)
     progress: dict[str, dict[str, Progress]] = {}
-    for begin, until, length in ((start - LONGEST_JOB, start, 3600), (start, end, period)):
-        data = hook.metric_data(
-            namespace, wanted, statistic="Maximum", period=length, start=_hour(begin), end=until
-        )
+    for begin, until, length in ((hour - LONGEST_JOB, hour, 3600), (hour, end, period)):
+        data = hook.metric_data(namespace, wanted, statistic="Maximum", period=length, start=begin, end=until)
         for metric, values in data.values.items():
             job, name = wanted[metric]
-            points = [(min(at + timedelta(seconds=length), until), value) for at, value in values.items()]
+            points = [(at + timedelta(seconds=length), value) for at, value in values.items()]
             progress.setdefault(job, {}).setdefault(name, []).extend(points)
     return progress
-
-
-def _hour(moment: datetime) -> datetime:
-    return moment.replace(minute=moment.minute // 30 * 30, second=0, microsecond=0)
 
 
 def _row(
