@@ -12,7 +12,7 @@ from collections.abc import Collection, Iterable, Mapping, Sequence
 from datetime import date, datetime, timedelta
 from functools import lru_cache
 from math import fsum, gcd, isfinite
-from typing import TYPE_CHECKING, Any, TypedDict
+from typing import TYPE_CHECKING, Any, NamedTuple, TypedDict
 from zoneinfo import ZoneInfo
 
 from groundswell.reports import schema
@@ -53,7 +53,12 @@ _SAYS = {
     "worker": "worker",
     "cognitosub": "worker",
     "cognitosubid": "worker",
+    "cognitouserpool": "pool",
+    "cognitouserpoolid": "pool",
+    "userpool": "pool",
 }
+#: As in use ("Cosmos", a dashboard for Ground Truth); the documentation names no dimensions.
+USUAL_DIMENSIONS = ("CognitoUserPool", "LabelingJob", "WorkerId")
 
 
 class Point(TypedDict):
@@ -72,6 +77,41 @@ class Point(TypedDict):
     at: int
     period: int
     sum: float
+
+
+class Seen(NamedTuple):
+    """Who was seen working on what, in another source."""
+
+    job: str
+    team: str
+    worker: str
+    pool: str
+
+
+def seen(rows: pd.DataFrame) -> set[Seen]:
+    """Return who worked on what, by rows of ``schema.ACTIVITY``."""
+    distinct = rows[list(Seen._fields)].drop_duplicates()
+    return set(map(Seen._make, distinct.itertuples(index=False, name=None)))
+
+
+def likely_dimensions(
+    shapes: Iterable[Collection[str]], workers: Iterable[Seen]
+) -> set[tuple[tuple[str, str], ...]]:
+    """
+    Return the dimensions under which CloudWatch may keep metrics of workers that it no longer lists.
+
+    :param shapes: names of the dimensions of metrics that it lists, or :data:`USUAL_DIMENSIONS`
+    :param workers: who was seen working on what
+    :return: names and values, sorted by name.
+    """
+    says = {shape: [_says(name) for name in shape] for shape in map(tuple, map(sorted, shapes))}
+    return {
+        tuple((name, getattr(worker, str(what))) for name, what in zip(shape, whats, strict=True))
+        for shape, whats in says.items()
+        if all(whats)
+        for worker in workers
+        if all(getattr(worker, str(what)) for what in whats)
+    }
 
 
 def period_for(day: date, zone: ZoneInfo, now: datetime) -> int | None:
@@ -153,7 +193,7 @@ def _usable(
             problems.append(_problem("period across midnight", point, day))
         elif not isfinite(point["sum"]) or point["sum"] < 0:
             problems.append(_problem("not a count", point, day))
-        elif _said(point):
+        elif {"job", "team", "worker"} & _said(point).keys():
             found[point["metric"], tuple(sorted(point["dimensions"].items())), point["at"]] = point
     return [found[key] for key in sorted(found)], merged(problems)
 
@@ -171,7 +211,7 @@ def _problem(kind: str, point: Mapping[str, Any], day: date) -> Problem:
 
 
 def _said(point: Mapping[str, Any]) -> dict[str, str]:
-    """Return what a point's dimensions say of job, team and worker; ARNs by their last part."""
+    """Return what a point's dimensions say of job, team, worker and pool; ARNs by their last part."""
     said = {}
     for name, value in point["dimensions"].items():
         what = _says(name)

@@ -15,7 +15,7 @@ from groundswell.aws.hooks.cloudwatch import CloudWatchHook, Metric
 from groundswell.aws.hooks.ground_truth import GroundTruthHook
 from groundswell.reports.days import bounds, days
 from groundswell.reports.problems import Problem, masked, merged
-from groundswell.reports.workteam import period_for
+from groundswell.reports.workteam import Seen, period_for
 
 SOURCE = "labeling_jobs"
 UNKNOWN = "unknown"
@@ -60,7 +60,7 @@ Progress = list[tuple[datetime, float]]  # when a period ended, and the highest 
 
 @dataclass(frozen=True)
 class _Job:
-    """What is known of a job: a summary of ListLabelingJobs, an answer of DescribeLabelingJob, or its name."""
+    """What is known of a job: a summary of a list, an answer about one, or its name."""
 
     name: str
     described: Mapping[str, Any]
@@ -90,7 +90,7 @@ def pull(
     last: date,
     zone: ZoneInfo,
     *,
-    events: Mapping[date, Collection[str]] | None = None,
+    events: Mapping[date, Collection[Seen]] | None = None,
     now: datetime | None = None,
 ) -> dict[date, Pulled]:
     """
@@ -100,8 +100,8 @@ def pull(
     ``human_labels``, ``machine_labels``, ``failed_labels`` (objects of that day; None where not known),
     ``total`` (objects labelled since the job began) and ``as_of`` (when that was, ISO 8601).
 
-    What was done on a day is the growth of the job's metrics (maximum) on it. A job without metrics that began
-    and ended on one day did on it what its counters say.
+    What was done on a day is the growth of the job's metrics (maximum) on it. A job without metrics that
+    began and ended on one day did on it what its counters say.
 
     :param hook: where the jobs are
     :param metrics: where their metrics are
@@ -109,14 +109,15 @@ def pull(
     :param first: the first day
     :param last: the last day
     :param zone: of the days
-    :param events: the jobs that other sources have events of, by day: they have a row on these days
+    :param events: who worked on what by other sources, by day (:func:`groundswell.reports.workteam.seen`):
+        these jobs have a row on these days
     :param now: when SageMaker and CloudWatch are asked
     :return: for each day the rows, by job, and the problems.
     """
     now = now or datetime.now(UTC)
-    events = {day: set((events or {}).get(day, ())) for day in days(first, last)}
+    named = {day: {worker.job for worker in (events or {}).get(day, ())} for day in days(first, last)}
     with clear_errors(connection=str(hook.aws_conn_id)):
-        jobs = _jobs(hook, bounds(first, last, zone), set().union(*events.values()))
+        jobs = _jobs(hook, bounds(first, last, zone), set().union(*named.values()))
     with clear_errors(connection=str(metrics.aws_conn_id)):
         progress = _progress(metrics, namespace, sorted(jobs), first, last, zone, now)
     pulled: dict[date, Pulled] = {}
@@ -125,7 +126,7 @@ def pull(
         rows, problems = [], []
         for name, job in sorted(jobs.items()):
             row, problem = _row(job, progress.get(name, {}), start, min(end, now), zone)
-            if name in events[day] or _worked(job, row, start, end):
+            if name in named[day] or _worked(job, row, start, end):
                 rows.append(row)
                 problems += [Problem(problem, 1, masked(name), _WHAT_TO_DO[problem], SOURCE, day)] * bool(
                     problem
@@ -135,8 +136,8 @@ def pull(
 
 
 _WHAT_TO_DO = {
-    "no progress by day": "These jobs have no metrics, so that it is not known on which day their labels were "
-    "made; their labels by people and by the machine are left out.",
+    "no progress by day": "These jobs have no metrics, so it is not known on which day their labels were made; "
+    "their labels by people and by the machine are left out.",
 }
 
 

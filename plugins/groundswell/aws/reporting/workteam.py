@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Iterator, Mapping
-from datetime import UTC, date, datetime
+from datetime import UTC, date, datetime, timedelta
 from itertools import groupby
 from zoneinfo import ZoneInfo
 
@@ -11,7 +11,17 @@ from groundswell.aws.exceptions import clear_errors
 from groundswell.aws.hooks.cloudwatch import CloudWatchHook, Metric, MetricData
 from groundswell.reports.days import bounds, days
 from groundswell.reports.problems import Problem, masked, merged
-from groundswell.reports.workteam import FORGETS_AFTER, MEASURES, SOURCE, Point, jobs_named, period_for
+from groundswell.reports.workteam import (
+    FORGETS_AFTER,
+    MEASURES,
+    SOURCE,
+    USUAL_DIMENSIONS,
+    Point,
+    Seen,
+    jobs_named,
+    likely_dimensions,
+    period_for,
+)
 
 Pulled = tuple[list[Point], list[Problem]]
 
@@ -23,8 +33,7 @@ def pull(
     last: date,
     zone: ZoneInfo,
     *,
-    events: Mapping[date, Collection[str]] | None = None,
-    known: Iterable[Point] = (),
+    events: Mapping[date, Collection[Seen]] | None = None,
     now: datetime | None = None,
 ) -> dict[date, Pulled]:
     """
@@ -35,17 +44,20 @@ def pull(
     :param first: the first day
     :param last: the last day
     :param zone: of the days
-    :param events: the jobs that other sources have events of, by day; jobs without metrics are a problem then
-    :param known: points that were read before: CloudWatch lists a metric for two weeks only, but gives its
-        values longer to those who know its dimensions
+    :param events: who worked on what by other sources, by day (:func:`groundswell.reports.workteam.seen`).
+        Jobs without metrics are a problem then; and where CloudWatch may have forgotten which metrics there
+        were, it is asked for those of these workers: it keeps values for longer than names
     :param now: when CloudWatch is asked
     :return: for each day the points, sorted, and the problems.
     """
     now = now or datetime.now(UTC)
+    events = {day: set((events or {}).get(day, ())) for day in days(first, last)}
     with clear_errors(connection=str(hook.aws_conn_id)):
-        listed = {metric for metric in hook.list_metrics(namespace) if metric.name in MEASURES}
-        listed |= {Metric.of(point["metric"], point["dimensions"]) for point in known}
-        metrics = sorted(metric for metric in listed if metric.dimensions)
+        listed = {
+            metric for metric in hook.list_metrics(namespace) if metric.name in MEASURES and metric.dimensions
+        }
+        forgotten = {day: some for day, some in events.items() if _is_old(day, zone, now)}
+        metrics = sorted(listed | _unlisted(listed, set().union(*forgotten.values())))
         pulled: dict[date, Pulled] = {}
         for period, group in groupby(days(first, last), lambda day: period_for(day, zone, now)):
             some = list(group)
@@ -57,8 +69,17 @@ def pull(
             pulled |= {day: _of_day(data, day, zone, period) for day in some}
     for day, (points, problems) in pulled.items():
         if not any(problem.kind == _NOT_KEPT for problem in problems):
-            problems += _unmeasured(points, day, zone, (events or {}).get(day, ()), now)
+            problems += _unmeasured(points, day, zone, {worker.job for worker in events[day]}, now)
     return pulled
+
+
+def _is_old(day: date, zone: ZoneInfo, now: datetime) -> bool:
+    return now - bounds(day, day, zone)[1] > FORGETS_AFTER - timedelta(days=1)
+
+
+def _unlisted(listed: Collection[Metric], workers: Collection[Seen]) -> set[Metric]:
+    shapes = {tuple(name for name, _ in metric.dimensions) for metric in listed} or {USUAL_DIMENSIONS}
+    return {Metric(name, found) for name in MEASURES for found in likely_dimensions(shapes, workers)}
 
 
 def _of_day(data: MetricData, day: date, zone: ZoneInfo, period: int) -> Pulled:
@@ -108,6 +129,5 @@ def _unmeasured(
     missing = sorted(set(jobs) - measured) if measured is not None else []
     if not missing:
         return []
-    old = now - bounds(day, day, zone)[1] > FORGETS_AFTER
-    kind = "metrics forgotten" if old else "no metrics"
+    kind = "metrics forgotten" if _is_old(day, zone, now) else "no metrics"
     return [Problem(kind, len(missing), masked(missing[0]), _WHAT_TO_DO[kind], SOURCE, day)]
