@@ -113,23 +113,29 @@ class Retention(Section):
 
 
 class Anomalies(Section):
-    """When a day of a worker is looked at; each finding is a hint for a person, never a verdict.
+    """When a worker's day is pointed out, as in :class:`groundswell.reports.anomalies.Thresholds`.
 
     Attributes:
-        minimum_tasks: a worker with fewer submitted tasks of a job on the day is not looked at.
-        fast_share: too fast is a median time below this share of the median of the job's other workers.
-        uniform_spread: too uniform is an interquartile range of seconds below this share of the median.
-        drop_share: a sudden drop is fewer tasks than this share of the worker's usual day.
+        minimum_tasks: fewer submitted tasks of a worker in a job on the day say nothing.
+        fast_share: too fast: a median time below this share of the middle one of the job's workers.
+        uniform_spread: too uniform: an interquartile range of seconds below this share of the median.
+        uniform_seconds: at a shorter median, times in whole seconds are alike by themselves.
+        same_share: same answers: one label in more than this share of answers, which others give much less.
+        drop_share: sudden drop: fewer tasks than this share of the worker's usual day.
         usual_days: the usual day is the median over this many days before, the active ones.
-        agreement_below: low agreement is one that is below this share of judged answers.
+        agreement_below: low agreement: below this share of judged answers, and below the others'.
+        agreement_gap: and by at least this much below; for drops, below the worker's own.
     """
 
     minimum_tasks: Annotated[int, Field(ge=1)] = 20
     fast_share: Annotated[float, Field(gt=0, lt=1)] = 0.33
     uniform_spread: Annotated[float, Field(gt=0, lt=1)] = 0.1
+    uniform_seconds: Annotated[float, Field(ge=0)] = 5.0
+    same_share: Annotated[float, Field(gt=0, le=1)] = 0.95
     drop_share: Annotated[float, Field(gt=0, lt=1)] = 0.5
     usual_days: Annotated[int, Field(ge=2, le=60)] = 14
     agreement_below: Annotated[float, Field(ge=0, le=1)] = 0.6
+    agreement_gap: Annotated[float, Field(ge=0, le=1)] = 0.15
 
 
 class Notify(Section):

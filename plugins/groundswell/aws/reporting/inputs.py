@@ -3,8 +3,8 @@
 ::
 
     inputs/<day>/activity/<digest>.parquet   events; parts are only added, each with what no other part has
-    inputs/<day>/ledger.parquet  workteam.parquet  jobs.json          what the source said last
-    inputs/<day>/problems/<source>.json                                what was wrong with it
+    inputs/<day>/ledger.parquet  workteam.json  jobs.json             what the source said last
+    inputs/<day>/sources/<source>.json                                how reading it went, and what was wrong
     names.json                                                         names by raw id, if they are shown
 """
 
@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     import pandas as pd
 
     from groundswell.reports.columns import Table
+    from groundswell.reports.workteam import Point
 
 _NAMES = "names.json"
 #: Tells events apart that are equal in all that is kept of them.
@@ -37,7 +38,7 @@ _FROM_LOG = tuple(schema.ACTIVITY.names[: schema.ACTIVITY.names.index("item") + 
 #: Snapshots by what changed in them, in the words of a history.
 _SNAPSHOTS = {
     "ledger.parquet": "ledgers",
-    "workteam.parquet": "metrics of teams",
+    "workteam.json": "metrics of teams",
     "jobs.json": "labeling jobs",
 }
 
@@ -104,14 +105,31 @@ class Inputs:
         """Return what the ledgers said of a day, ``schema.ACTIVITY``."""
         return self._snapshot(day, "ledger.parquet", schema.ACTIVITY)
 
-    def put_workteam(self, day: date, totals: pd.DataFrame) -> None:
-        """Replace the totals of a day by metrics, ``schema.WORKTEAM``."""
-        totals = self._without_forgotten(schema.WORKTEAM.conform(totals))
-        self._put_snapshot(day, "workteam.parquet", totals)
+    def put_workteam(self, day: date, points: Iterable[Point]) -> None:
+        """Replace what the metrics of teams say of a day."""
+        key = f"{_of(day)}workteam.json"
+        rows = self._points_without_forgotten(points)
+        if rows or self.store.get(key) is not None:
+            put_document(self.store, key, rows)
 
-    def workteam(self, day: date) -> pd.DataFrame:
-        """Return the totals of a day by metrics, ``schema.WORKTEAM``."""
-        return self._snapshot(day, "workteam.parquet", schema.WORKTEAM)
+    def workteam(self, day: date) -> list[Point]:
+        """Return what the metrics of teams said of a day."""
+        return self._points_without_forgotten(document(self.store, f"{_of(day)}workteam.json") or ())
+
+    def _points_without_forgotten(self, points: Iterable[Point]) -> list[Point]:
+        """Return points with those of all who were deleted added up, in an order that does not vary."""
+        found: dict[str, Point] = {}
+        for point in points:
+            dimensions = {name: self._not_forgotten(value) for name, value in point["dimensions"].items()}
+            known: Point = {**point, "dimensions": dimensions}
+            key = json.dumps({**known, "sum": 0}, sort_keys=True)
+            if FORGOTTEN in dimensions.values() and key in found:
+                known["sum"] += found[key]["sum"]
+            found[key] = known
+        return [found[key] for key in sorted(found)]
+
+    def _not_forgotten(self, value: str) -> str:
+        return FORGOTTEN if self._pseudonyms.is_forgotten(value) else value
 
     def put_jobs(self, day: date, jobs: Sequence[Mapping[str, Any]]) -> None:
         """Replace what is known of a day's labeling jobs, rows of ``schema.JOBS``."""
@@ -124,18 +142,24 @@ class Inputs:
         """Return what is known of a day's labeling jobs."""
         return document(self.store, f"{_of(day)}jobs.json") or []
 
-    def put_problems(self, day: date, source: str, problems: Iterable[Problem]) -> None:
-        """Replace what was wrong with one source on a day."""
+    def put_source(self, day: date, source: str, state: str, problems: Iterable[Problem] = ()) -> None:
+        """Replace how reading one source went for a day, and what was wrong with it."""
         rows = [asdict(problem) | {"day": day.isoformat()} for problem in merged(problems)]
-        key = f"{_of(day)}problems/{source}.json"
-        if rows or self.store.get(key) is not None:
-            put_document(self.store, key, rows)
+        put_document(self.store, f"{_of(day)}sources/{source}.json", {"state": state, "problems": rows})
+
+    def states(self, day: date) -> dict[str, str]:
+        """Return how reading each source went for a day: ``read``, ``absent`` or ``off``."""
+        return {source: known["state"] for source, known in self._sources(day)}
 
     def problems(self, day: date) -> list[Problem]:
         """Return what was wrong with the sources on a day."""
-        keys = self.store.keys(f"{_of(day)}problems/")
-        rows = [row for key in keys for row in document(self.store, key) or ()]
+        rows = [row for _, known in self._sources(day) for row in known["problems"]]
         return merged(Problem(**row | {"day": day}) for row in rows)
+
+    def _sources(self, day: date) -> list[tuple[str, dict[str, Any]]]:
+        prefix = f"{_of(day)}sources/"
+        known = ((key, document(self.store, key)) for key in self.store.keys(prefix))
+        return [(key.removeprefix(prefix).removesuffix(".json"), each) for key, each in known if each]
 
     def put_names(self, names: Mapping[str, str]) -> None:
         """Add names by raw id; who was deleted gets none."""
@@ -154,20 +178,26 @@ class Inputs:
         self.store.remove(_NAMES)
         return True
 
-    def workers(self, days: Iterable[date]) -> set[str]:
-        """Return the raw ids in the events and metrics of these days."""
-        found: set[str] = set()
-        for day in days:
-            found |= set(self.activity(day)["worker"]) | set(self.workteam(day)["worker"])
-        return found - {"", FORGOTTEN}
+    def pools(self, day: date) -> dict[str, set[str]]:
+        """Return the raw ids in the events of a day, by the Cognito user pool that they name."""
+        rows = self.activity(day)[["pool", "worker"]].drop_duplicates()
+        found: dict[str, set[str]] = {}
+        for pool, worker in zip(rows["pool"], rows["worker"], strict=True):
+            if pool and worker and worker != FORGOTTEN:
+                found.setdefault(str(pool), set()).add(str(worker))
+        return found
+
+    def jobs_with_events(self, day: date) -> set[str]:
+        """Return the labeling jobs in the events of a day."""
+        return {str(job) for job in self.activity(day)["job"].unique()}
 
     def digests(self, day: date) -> dict[str, str]:
         """Return a digest of each kind of input of a day, by what it is called in a history."""
         found = {"events": hashlib.sha256(" ".join(self._activity_keys(day)).encode()).hexdigest()[:16]}
         for name, words in _SNAPSHOTS.items():
             found[words] = _short(self.store.get(f"{_of(day)}{name}"))
-        problems = json.dumps([asdict(each) for each in self.problems(day)], default=str)
-        return found | {"problems of the sources": _short(problems.encode())}
+        sources = json.dumps(self._sources(day), sort_keys=True)
+        return found | {"problems of the sources": _short(sources.encode())}
 
     def days(self) -> list[date]:
         """Return the days of which there are inputs, in order."""
@@ -202,8 +232,9 @@ class Inputs:
         if self._names_forgotten(f"{_of(day)}ledger.parquet"):
             self.put_ledger(day, self.ledger(day))
             changed = True
-        if self._names_forgotten(f"{_of(day)}workteam.parquet"):
-            self.put_workteam(day, self.workteam(day))
+        points = document(self.store, f"{_of(day)}workteam.json") or []
+        if points != self.workteam(day):
+            self.put_workteam(day, points)
             changed = True
         return changed
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from typing import Any
@@ -27,13 +27,11 @@ class Window:
     Attributes:
         days: in order, without those whose inputs were removed.
         provisional: those that are not over yet.
-        sealed: those that were left out.
         now: when the window was looked at.
     """
 
     days: tuple[date, ...]
     provisional: frozenset[date]
-    sealed: tuple[date, ...]
     now: datetime
 
     @property
@@ -46,28 +44,19 @@ class Window:
         """The last day."""
         return self.days[-1]
 
-    def as_xcom(self) -> dict[str, Any]:
-        """Return it as JSON can carry it."""
-        return {
-            "days": [day.isoformat() for day in self.days],
-            "provisional": [day.isoformat() for day in sorted(self.provisional)],
-            "sealed": [day.isoformat() for day in self.sealed],
-            "now": self.now.isoformat(),
-        }
+    def as_xcom(self) -> list[dict[str, Any]]:
+        """Return it as JSON can carry it: one entry per day, so that a task can be mapped over it."""
+        now = self.now.isoformat()
+        return [
+            {"day": day.isoformat(), "provisional": day in self.provisional, "now": now} for day in self.days
+        ]
 
     @classmethod
-    def of(cls, xcom: Mapping[str, Any]) -> Window:
-        """Return what :meth:`as_xcom` made of a window."""
-        listed = {
-            name: [date.fromisoformat(day) for day in xcom[name]]
-            for name in ("days", "provisional", "sealed")
-        }
-        return cls(
-            tuple(listed["days"]),
-            frozenset(listed["provisional"]),
-            tuple(listed["sealed"]),
-            datetime.fromisoformat(xcom["now"]),
-        )
+    def of(cls, entries: Sequence[Mapping[str, Any]]) -> Window:
+        """Return what :meth:`as_xcom` made of a window, or of some days of one."""
+        days = {date.fromisoformat(entry["day"]): entry["provisional"] for entry in entries}
+        provisional = frozenset(day for day in days if days[day])
+        return cls(tuple(sorted(days)), provisional, datetime.fromisoformat(entries[0]["now"]))
 
 
 def plan(
@@ -100,7 +89,7 @@ def plan(
         raise AirflowSkipException(f"the inputs of {_span(sealed)} were removed for their age")
     provisional = frozenset(day for day in left if now < settings.start_of(day + timedelta(days=1)))
     log.info("Days %s in %s", _span(left), settings.time_zone)
-    return Window(left, provisional, tuple(sealed), now)
+    return Window(left, provisional, now)
 
 
 def _asked(settings: ReportSettings, params: Mapping[str, Any], today: date) -> tuple[date, date] | None:

@@ -46,6 +46,11 @@ def events(*rows: tuple[str, int], **more: Any) -> pd.DataFrame:
     return schema.ACTIVITY.frame(columns | {name: [value] * len(rows) for name, value in more.items()})
 
 
+def point(worker: str, value: float) -> Any:
+    dimensions = {"LabelingJob": "iris", "WorkerId": worker}
+    return {"metric": "TasksSubmitted", "dimensions": dimensions, "at": 0, "period": 3600, "sum": value}
+
+
 def found(inputs: Inputs) -> list[tuple[str, int]]:
     rows = inputs.activity(DAY)
     minutes = (rows["at"] - NOON).dt.total_seconds() // 60
@@ -118,7 +123,7 @@ def test_twins_that_saw_the_same_write_one_part(tmp_path: Path) -> None:
 
 def test_snapshots_are_replaced_and_jobs_are_plain_values(inputs: Inputs) -> None:
     assert inputs.ledger(DAY).empty
-    assert inputs.workteam(DAY).empty
+    assert inputs.workteam(DAY) == []
     assert inputs.jobs(DAY) == []
     inputs.put_ledger(DAY, events(("a", 1), ("b", 2), source="ledger", reward_cents=5.0))
     inputs.put_ledger(DAY, events(("a", 1), source="ledger", reward_cents=7.0))
@@ -129,16 +134,18 @@ def test_snapshots_are_replaced_and_jobs_are_plain_values(inputs: Inputs) -> Non
     assert inputs.jobs(DAY) == [{"job": "a", "day": "2026-11-02"}, {"job": "b", "machine_labels": 1}]
 
 
-def test_problems_are_replaced_source_by_source(inputs: Inputs) -> None:
+def test_states_and_problems_are_replaced_source_by_source(inputs: Inputs) -> None:
     late = Problem("too late", 2, "Wed", "raise late_days", "worker_activity", DAY)
     gone = Problem("no such source", 1, "", "nothing", "cognito")
-    inputs.put_problems(DAY, "worker_activity", [late, late])
-    inputs.put_problems(DAY, "cognito", [gone])
+    inputs.put_source(DAY, "worker_activity", "read", [late, late])
+    inputs.put_source(DAY, "cognito", "absent", [gone])
+    assert inputs.states(DAY) == {"cognito": "absent", "worker_activity": "read"}
     assert [(each.kind, each.count, each.day) for each in inputs.problems(DAY)] == [
         ("no such source", 1, DAY),
         ("too late", 4, DAY),
     ]
-    inputs.put_problems(DAY, "worker_activity", [])
+    inputs.put_source(DAY, "worker_activity", "off")
+    assert inputs.states(DAY)["worker_activity"] == "off"
     assert [each.kind for each in inputs.problems(DAY)] == ["no such source"]
 
 
@@ -160,8 +167,7 @@ def test_who_was_deleted_is_in_no_input_any_more_and_does_not_come_back(tmp_path
     before.add_activity(DAY, events(("xenia", 1), ("bob", 1)))
     before.add_activity(DAY, events(("xenia", 2)))
     before.put_ledger(DAY, events(("xenia", 1)))
-    totals = {"day": [str(DAY)], "worker": ["xenia"], "measure": ["submitted"], "value": [2.0]}
-    before.put_workteam(DAY, schema.WORKTEAM.frame(totals))
+    before.put_workteam(DAY, [point("xenia", 2.0), point("bob", 1.0)])
     before.put_names({"xenia": "Xenia", "bob": "Bob"})
     inputs = inputs_in(tmp_path, "xenia")
     assert found(inputs) == [("bob", 1), ("forgotten", 1), ("forgotten", 2)], "hidden at once"
@@ -178,7 +184,10 @@ def test_who_was_deleted_is_in_no_input_any_more_and_does_not_come_back(tmp_path
     assert found(inputs)[-1] == ("forgotten", 9)
     inputs.put_names({"xenia": "Xenia"})
     assert inputs.names() == {"bob": "Bob"}
-    assert inputs.workers([DAY]) == {"bob"}
+    assert {each["dimensions"]["WorkerId"]: each["sum"] for each in inputs.workteam(DAY)} == {
+        "bob": 1.0,
+        "forgotten": 2.0,
+    }
 
 
 def test_a_deletion_that_died_in_between_counts_nothing_twice_and_is_finished(tmp_path: Path) -> None:
@@ -196,6 +205,26 @@ def test_a_deletion_that_died_in_between_counts_nothing_twice_and_is_finished(tm
     assert inputs.forget(DAY)
     assert len(parts(inputs)) == 1
     assert found(inputs) == [("bob", 1), ("forgotten", 1)]
+
+
+def test_metrics_of_all_who_were_deleted_are_added_up(tmp_path: Path) -> None:
+    inputs_in(tmp_path).put_workteam(DAY, [point("a", 1.0), point("b", 2.0), point("c", 4.0)])
+    assert len(inputs_in(tmp_path).workteam(DAY)) == 3
+    assert inputs_in(tmp_path, "a").forget(DAY)
+    assert inputs_in(tmp_path, "a", "b").forget(DAY)
+    inputs = inputs_in(tmp_path, "a", "b")
+    assert not inputs.forget(DAY)
+    assert inputs.workteam(DAY) == [point("c", 4.0), point("forgotten", 3.0)]
+    inputs.put_workteam(DAY, [point("a", 1.0), point("b", 2.0), point("c", 4.0)])
+    assert inputs.workteam(DAY) == [point("c", 4.0), point("forgotten", 3.0)]
+
+
+def test_workers_and_jobs_are_told_by_the_events(inputs: Inputs) -> None:
+    inputs.add_activity(DAY, events(("a", 1), ("b", 2), pool="us-east-1_x"))
+    inputs.add_activity(DAY, events(("c", 1), pool="us-east-1_y"))
+    inputs.add_activity(DAY, events(("without a pool", 1)))
+    assert inputs.pools(DAY) == {"us-east-1_x": {"a", "b"}, "us-east-1_y": {"c"}}
+    assert inputs.jobs_with_events(DAY) == {"iris"}
 
 
 def test_inputs_of_a_day_can_be_removed(inputs: Inputs) -> None:

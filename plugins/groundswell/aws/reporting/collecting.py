@@ -1,0 +1,234 @@
+"""collect_…: read the sources, and keep what they say of the days of a run.
+
+A source that is not there is recorded, and the others go on; wrong credentials are errors. How a source went
+is kept with each day: ``read``; ``absent``: it has nothing; ``off``: the settings leave it out.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import replace
+from datetime import date, timedelta
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from groundswell.aws.reporting.inputs import Inputs
+from groundswell.aws.reporting.opening import Reports
+from groundswell.aws.reporting.window import Window
+from groundswell.batches.model import Batch, batch_files
+from groundswell.errors import BatchError
+from groundswell.reports import schema
+from groundswell.reports.problems import Problem
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+
+READ, ABSENT, OFF = "read", "absent", "off"
+#: Problems that say of a source that it is not there.
+_NO_SOURCE = frozenset({"no log group"})
+
+Result = dict[str, Any]
+Row = Mapping[str, Any]
+Entries = Sequence[Mapping[str, Any]]
+
+log = logging.getLogger(__name__)
+
+
+def collect_activity(reports: Reports, entries: Entries) -> Result:
+    """Keep the events of private workers that are new; return how many, by day."""
+    from groundswell.aws.hooks.cloudwatch import CloudWatchLogsHook
+    from groundswell.aws.reporting import activity
+    from groundswell.reports.activity import SOURCE
+
+    settings, window, inputs = reports.settings, Window.of(entries), Inputs.of(reports)
+    if settings.sources.worker_activity is None:
+        return _switched_off(inputs, window, SOURCE)
+    hook = CloudWatchLogsHook(aws_conn_id=settings.connections.aws)
+    log_group = settings.sources.worker_activity.log_group
+    # Events come in late, so those of a day may be in the log on the days after it
+    until = min(window.last + timedelta(days=settings.late_days), settings.day_of(window.now))
+    last = max(window.last, until)
+    found: dict[date, list[pd.DataFrame]] = {day: [] for day in window.days}
+    problems: list[Problem] = []
+    for block in activity.pull(hook, log_group, window.first, last, settings.zone):
+        problems += block.problems
+        for day, rows in _by_day(block.rows, settings.zone).items():
+            if day in found:
+                found[day].append(rows)
+    new = {day: inputs.add_activity(day, _together(frames)) for day, frames in found.items() if frames}
+    _keep_source(inputs, window, SOURCE, problems)
+    log.info("%d new events of private workers", sum(new.values()))
+    return {"new": {day.isoformat(): count for day, count in new.items() if count}}
+
+
+def collect_workteam(reports: Reports, entries: Entries) -> Result:
+    """Keep the metrics per team and worker."""
+    from groundswell.aws.hooks.cloudwatch import CloudWatchHook
+    from groundswell.aws.reporting import workteam
+    from groundswell.reports.workteam import SOURCE, seen
+
+    settings, window, inputs = reports.settings, Window.of(entries), Inputs.of(reports)
+    source = settings.sources.workteam
+    if source is None:
+        for day in window.days:
+            inputs.put_workteam(day, ())
+        return _switched_off(inputs, window, SOURCE)
+    before = {day: inputs.workteam(day) for day in window.days}
+    pulled = workteam.pull(
+        CloudWatchHook(aws_conn_id=settings.connections.aws),
+        source.namespace,
+        window.first,
+        window.last,
+        settings.zone,
+        events={day: seen(inputs.activity(day)) for day in window.days},
+        now=window.now,
+    )
+    count = 0
+    for day in window.days:
+        points, problems = pulled[day]
+        if not points and before[day]:
+            # CloudWatch keeps metrics for a while only; what it said then is not taken back
+            log.info("%s: CloudWatch has no metrics any more; those read before stay", day)
+            points, problems = before[day], []
+        inputs.put_workteam(day, points)
+        inputs.put_source(day, SOURCE, READ if points else ABSENT, problems)
+        count += len(points)
+    return {"points": count}
+
+
+def collect_jobs(reports: Reports, entries: Entries) -> Result:
+    """Keep what labeling jobs did, by people and by the machine."""
+    from groundswell.aws.hooks.cloudwatch import CloudWatchHook
+    from groundswell.aws.hooks.ground_truth import GroundTruthHook
+    from groundswell.aws.reporting import jobs
+    from groundswell.reports.workteam import seen
+
+    settings, window, inputs = reports.settings, Window.of(entries), Inputs.of(reports)
+    source = settings.sources.labeling_jobs
+    if source is None:
+        for day in window.days:
+            inputs.put_jobs(day, ())
+        return _switched_off(inputs, window, jobs.SOURCE)
+    pulled = jobs.pull(
+        GroundTruthHook(aws_conn_id=settings.connections.aws),
+        CloudWatchHook(aws_conn_id=settings.connections.aws),
+        source.namespace,
+        window.first,
+        window.last,
+        settings.zone,
+        events={day: seen(inputs.activity(day)) for day in window.days},
+        now=window.now,
+    )
+    count = 0
+    for day in window.days:
+        rows, problems = pulled[day]
+        inputs.put_jobs(day, _with_known_counts(rows, inputs.jobs(day)))
+        inputs.put_source(day, jobs.SOURCE, READ if rows else ABSENT, problems)
+        count += len(rows)
+    return {"jobs": count}
+
+
+def collect_ledgers(reports: Reports, entries: Entries) -> Result:
+    """Keep what the ledgers of the batches say of their assignments."""
+    from groundswell.aws.reporting import ledgers
+
+    settings, window, inputs = reports.settings, Window.of(entries), Inputs.of(reports)
+    folder = settings.sources.batches
+    there = folder is not None and folder.is_dir()
+    batches, problems = _batches(folder) if folder is not None and there else ([], [])
+    if folder is not None and not there:
+        problems = [Problem("no batch files", 1, folder.name, _NO_FOLDER, _LEDGER)]
+    rows = ledgers.ledger_rows(batches, window.first, window.last, settings.zone) if batches else {}
+    for day in window.days:
+        inputs.put_ledger(day, rows.get(day, schema.ACTIVITY.empty()))
+        inputs.put_source(day, _LEDGER, READ if there else OFF if folder is None else ABSENT, problems)
+    return {"rows": sum(len(some) for some in rows.values())}
+
+
+def collect_names(reports: Reports, entries: Entries) -> Result:
+    """Look the workers of the days up in their Cognito pools; keep their names where the settings show them.
+
+    Where names are not shown, it is only counted who is no longer there.
+    """
+    from groundswell.aws.hooks.cognito import CognitoHook
+    from groundswell.aws.reporting import directory
+
+    settings, window, inputs = reports.settings, Window.of(entries), Inputs.of(reports)
+    if not settings.shows_names and inputs.drop_names():
+        log.info("Names are not shown any more; those that were kept are removed")
+    if not settings.sources.cognito:
+        return _switched_off(inputs, window, directory.SOURCE)
+    by_day = {day: inputs.pools(day) for day in window.days}
+    hook = CognitoHook(aws_conn_id=settings.connections.aws)
+    names: dict[str, str] = {}
+    missing: dict[str, Problem] = {}
+    for pool in sorted({pool for pools in by_day.values() for pool in pools}):
+        wanted = set().union(*(pools.get(pool, set()) for pools in by_day.values()))
+        found, problems = directory.pull(hook, {pool: wanted})
+        names |= {worker: entry["name"] for worker, entry in found.items()}
+        missing |= dict.fromkeys((pool,), problems[0]) if problems else {}
+    for day, pools in by_day.items():
+        # A window's problem is each day's with that day's workers: so a day says the same in every run
+        problems = [
+            replace(problem, count=len(pools[pool] - names.keys()), day=day)
+            for pool, problem in missing.items()
+            if pools.get(pool, set()) - names.keys()
+        ]
+        inputs.put_source(day, directory.SOURCE, READ if pools else ABSENT, problems)
+    if settings.shows_names:
+        inputs.put_names(names)
+    return {"found": len(names)}
+
+
+_LEDGER = "ledger"
+_NO_FOLDER = "There is no such folder of batch files; correct sources.batches in the settings file."
+_BROKEN = "Its runs are not in the report; its DAG says what is wrong with the file."
+
+
+def _switched_off(inputs: Inputs, window: Window, source: str) -> Result:
+    for day in window.days:
+        inputs.put_source(day, source, OFF)
+    log.info("%s is left out by the settings", source)
+    return {}
+
+
+def _keep_source(inputs: Inputs, window: Window, source: str, problems: Sequence[Problem]) -> None:
+    """Keep each problem with its day; that a source is not there is true of every day."""
+    nothing = [problem for problem in problems if problem.kind in _NO_SOURCE]
+    for day in window.days:
+        of_day = [problem for problem in problems if problem.day == day and problem not in nothing]
+        inputs.put_source(day, source, ABSENT if nothing else READ, of_day + nothing)
+
+
+def _by_day(rows: pd.DataFrame, zone: Any) -> dict[date, pd.DataFrame]:
+    days_of = rows["at"].dt.tz_convert(zone).dt.date
+    return {day: some for day, some in rows.groupby(days_of, sort=False)}
+
+
+def _together(frames: Sequence[pd.DataFrame]) -> pd.DataFrame:
+    import pandas as pd
+
+    return frames[0] if len(frames) == 1 else pd.concat(frames, ignore_index=True)
+
+
+def _batches(folder: Path) -> tuple[list[Batch], list[Problem]]:
+    """Return the batches of a folder, and which of its files cannot be read."""
+    batches, problems = [], []
+    for path in batch_files(folder):
+        try:
+            batches.append(Batch.load(path))
+        except BatchError as error:
+            log.warning("%s", error)
+            problems.append(Problem("broken batch file", 1, path.name, _BROKEN, _LEDGER))
+    return batches, problems
+
+
+def _with_known_counts(rows: Sequence[Row], before: Iterable[Row]) -> list[Row]:
+    """Return what is known of jobs; a count that cannot be read any more stays as it was."""
+    known = {row["job"]: row for row in before}
+    return [
+        {name: known.get(row["job"], {}).get(name) if value is None else value for name, value in row.items()}
+        for row in rows
+    ]
