@@ -136,8 +136,8 @@ def pull(
 
 
 _WHAT_TO_DO = {
-    "no progress by day": "These jobs have no metrics, so it is not known on which day their labels were made; "
-    "their labels by people and by the machine are left out.",
+    "no progress by day": "These jobs have no metrics, so it is not known on which day their labels were "
+    "made; their labels by people and by the machine are left out.",
 }
 
 
