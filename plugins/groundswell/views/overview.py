@@ -165,6 +165,14 @@ def read_document(ledger: Ledger, name: str) -> dict[str, Any] | None:
     return document
 
 
+def updated(ledger: Ledger, name: str) -> str | None:
+    """Return when a document of a run was written; None where it is missing, damaged or does not tell."""
+    try:
+        return _written(read_document(ledger, name) or {}) or None
+    except LedgerError:
+        return None
+
+
 def _overview_below(store: PartStore, batch: str, name: str, now: datetime | None) -> list[RunOverview]:
     found = overview(store, batch, name, now=now)
     if found.updated or found.problem:

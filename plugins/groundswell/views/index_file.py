@@ -1,0 +1,224 @@
+"""The SQLite file of an index: made when needed, shared between processes, thrown away when it is no good."""
+
+from __future__ import annotations
+
+import contextlib
+import fcntl
+import os
+import sqlite3
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import TypeVar
+
+from groundswell.errors import LedgerError
+
+#: Files of another version are made anew.
+VERSION = 1
+#: Wait so long for another process's write, in seconds.
+_PATIENCE = 10.0
+_CACHE_KIB = 65_536
+#: What SQLite keeps beside a file.
+_BESIDE = ("", "-wal", "-shm", "-journal")
+
+#: Sorts of items that have an index: name -> column. Each index also holds what is filtered by.
+SORTED = {
+    "item": "item COLLATE NOCASE",
+    "answers": "answers",
+    "agreement": "agreement",
+    "confidence": "confidence",
+    "cents": "cents",
+    "last": "last",
+}
+_INDEXES = {f"by_{name}": f"{column}, id, status, label" for name, column in SORTED.items()} | {
+    "by_status": "status, label, id",
+    "by_label": "label, status, id",
+}
+
+_TABLES = """
+CREATE TABLE meta (name TEXT PRIMARY KEY, value TEXT NOT NULL) WITHOUT ROWID;
+CREATE TABLE parts (
+    id INTEGER PRIMARY KEY, key TEXT NOT NULL UNIQUE, kind INTEGER NOT NULL, done INTEGER NOT NULL DEFAULT 0
+);
+CREATE INDEX parts_to_do ON parts (kind, id) WHERE done = 0;
+CREATE TABLE items (
+    id INTEGER PRIMARY KEY,
+    item TEXT NOT NULL UNIQUE,
+    part INTEGER,
+    status INTEGER NOT NULL DEFAULT -1,
+    label INTEGER NOT NULL DEFAULT 0,
+    answers INTEGER NOT NULL DEFAULT 0,
+    seats INTEGER NOT NULL DEFAULT 0,
+    agreement REAL NOT NULL DEFAULT -1,
+    confidence REAL NOT NULL DEFAULT -1,
+    cents INTEGER NOT NULL DEFAULT 0,
+    last TEXT NOT NULL DEFAULT '',
+    quarantined INTEGER NOT NULL DEFAULT 0,
+    rejected INTEGER NOT NULL DEFAULT 0,
+    withheld INTEGER NOT NULL DEFAULT 0,
+    extended INTEGER NOT NULL DEFAULT 0,
+    leading INTEGER NOT NULL DEFAULT 0,
+    judged INTEGER NOT NULL DEFAULT 0,
+    labelled INTEGER NOT NULL DEFAULT 0
+);
+CREATE TABLE records (item INTEGER PRIMARY KEY, body TEXT NOT NULL, tally TEXT NOT NULL DEFAULT '[]');
+CREATE TABLE given (
+    item INTEGER PRIMARY KEY,
+    generation INTEGER NOT NULL, label INTEGER NOT NULL, confidence REAL NOT NULL, body TEXT NOT NULL
+);
+CREATE TABLE dirty (item INTEGER PRIMARY KEY);
+CREATE TABLE loose (kind TEXT NOT NULL, body TEXT NOT NULL, PRIMARY KEY (kind, body)) WITHOUT ROWID;
+CREATE TABLE labels (id INTEGER PRIMARY KEY, label TEXT NOT NULL UNIQUE);
+CREATE TABLE workers (
+    id INTEGER PRIMARY KEY,
+    worker TEXT NOT NULL UNIQUE,
+    answers INTEGER NOT NULL DEFAULT 0,
+    quarantined INTEGER NOT NULL DEFAULT 0,
+    rejected INTEGER NOT NULL DEFAULT 0,
+    cents INTEGER NOT NULL DEFAULT 0,
+    seconds INTEGER NOT NULL DEFAULT 0,
+    timed INTEGER NOT NULL DEFAULT 0,
+    judged INTEGER NOT NULL DEFAULT 0,
+    agreed INTEGER NOT NULL DEFAULT 0,
+    last TEXT NOT NULL DEFAULT ''
+);
+CREATE TABLE tallies (
+    status INTEGER NOT NULL, label INTEGER NOT NULL,
+    items INTEGER NOT NULL DEFAULT 0,
+    answers INTEGER NOT NULL DEFAULT 0,
+    cents INTEGER NOT NULL DEFAULT 0,
+    quarantined INTEGER NOT NULL DEFAULT 0,
+    rejected INTEGER NOT NULL DEFAULT 0,
+    withheld INTEGER NOT NULL DEFAULT 0,
+    extended INTEGER NOT NULL DEFAULT 0,
+    leading INTEGER NOT NULL DEFAULT 0,
+    judged INTEGER NOT NULL DEFAULT 0,
+    labelled INTEGER NOT NULL DEFAULT 0,
+    PRIMARY KEY (status, label)
+) WITHOUT ROWID;
+"""
+
+T = TypeVar("T")
+
+
+class IndexFile:
+    """An SQLite file that may be thrown away at any time: all that it says is in the ledger.
+
+    :param path: the file; its folder exists and is private.
+    """
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+
+    def ask(self, question: Callable[[sqlite3.Connection], T]) -> T:
+        """Return what a question finds in one consistent look; in an empty index where there is none yet.
+
+        :raises LedgerError: the file cannot be read now.
+        """
+        for _ in range(2):
+            try:
+                with contextlib.closing(self._reader()) as db:
+                    db.execute("BEGIN")
+                    return question(db)
+            except sqlite3.DatabaseError as error:
+                self._give_up_unless_damaged(error)
+        raise LedgerError(f"{self.path}: the index is damaged again and again; look at the disk")
+
+    def work(self, task: Callable[[sqlite3.Connection], T]) -> T:
+        """Let a task write; where the file turns out to be damaged, once more in an empty one.
+
+        :raises LedgerError: the file cannot be written now.
+        """
+        for _ in range(2):
+            try:
+                with contextlib.closing(self._writer()) as db:
+                    return task(db)
+            except sqlite3.DatabaseError as error:
+                self._give_up_unless_damaged(error)
+        raise LedgerError(f"{self.path}: the index is damaged again and again; look at the disk")
+
+    @contextlib.contextmanager
+    def lock(self) -> Iterator[bool]:
+        """Hold the right to bring the file up to date, or yield False where another process or thread does.
+
+        It saves work: the file stays right without it.
+        """
+        descriptor = os.open(self.path.with_suffix(".lock"), os.O_RDWR | os.O_CREAT, 0o600)
+        try:
+            try:
+                fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except BlockingIOError:
+                yield False
+            else:
+                yield True
+        finally:
+            os.close(descriptor)
+
+    def discard(self) -> None:
+        """Remove the file; who has it open goes on with what it was."""
+        for ending in _BESIDE:
+            self.path.with_name(self.path.name + ending).unlink(missing_ok=True)
+
+    def _give_up_unless_damaged(self, error: sqlite3.DatabaseError) -> None:
+        # Only a damaged file is reported by the base class itself
+        if type(error) is not sqlite3.DatabaseError:
+            raise LedgerError(f"{self.path}: {error}; free space or try again") from error
+        self.discard()
+
+    def _reader(self) -> sqlite3.Connection:
+        if self.path.exists():
+            db = _connect(self.path)
+            if _version(db) == VERSION:
+                db.execute("PRAGMA query_only = 1")
+                return db
+            db.close()
+        db = sqlite3.connect(":memory:", isolation_level=None)
+        _create(db)
+        return db
+
+    def _writer(self) -> sqlite3.Connection:
+        # Before SQLite makes it, so that nobody else can read it for a moment
+        os.close(os.open(self.path, os.O_RDWR | os.O_CREAT, 0o600))
+        db = _connect(self.path)
+        version = _version(db)
+        if version not in (0, VERSION):
+            db.close()
+            self.discard()
+            return self._writer()
+        db.execute("PRAGMA journal_mode = WAL")
+        db.execute("PRAGMA synchronous = NORMAL")
+        if version == 0:
+            _create(db)
+        return db
+
+
+def make_index(db: sqlite3.Connection) -> bool:
+    """Make one of the indexes by which pages of items are found; return whether one was missing.
+
+    They are made once the first look at a ledger is complete: keeping them up to date from the beginning
+    would cost far more.
+    """
+    there = {name for (name,) in db.execute("SELECT name FROM sqlite_master WHERE type = 'index'")}
+    for name, columns in _INDEXES.items():
+        if name not in there:
+            db.execute(f"CREATE INDEX IF NOT EXISTS {name} ON items ({columns})")
+            return True
+    return False
+
+
+def _connect(path: Path) -> sqlite3.Connection:
+    db = sqlite3.connect(path, timeout=_PATIENCE, isolation_level=None)
+    db.execute(f"PRAGMA cache_size = -{_CACHE_KIB}")
+    return db
+
+
+def _version(db: sqlite3.Connection) -> int:
+    try:
+        return int(db.execute("PRAGMA user_version").fetchone()[0])
+    except sqlite3.DatabaseError:
+        db.close()
+        raise
+
+
+def _create(db: sqlite3.Connection) -> None:
+    # All at once: another process sees no table of it, or all
+    db.executescript(f"BEGIN IMMEDIATE;{_TABLES}PRAGMA user_version = {VERSION};COMMIT;")
