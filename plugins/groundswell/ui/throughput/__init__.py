@@ -1,0 +1,1 @@
+"""The Throughput page: daily reports of worker metrics, filtered, compared and downloaded inside Airflow."""
