@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from importlib.util import find_spec
 from typing import Any
 
 from fastapi import Depends, FastAPI, Request
@@ -12,8 +11,10 @@ from fastapi.responses import RedirectResponse, Response
 from starlette.exceptions import HTTPException
 
 from groundswell.ui import problems, security, shell
+from groundswell.ui.labelling.item_routes import router as items
 from groundswell.ui.labelling.routes import router as labelling
 from groundswell.ui.sources import Sources, airflow_sources
+from groundswell.ui.throughput.routes import router as throughput
 
 #: Where Airflow mounts the app.
 PREFIX = "/groundswell"
@@ -41,10 +42,8 @@ def create_app(sources: Sources | None = None, authenticate: Callable[..., Any] 
     app.add_api_route("/", _start, methods=["GET"])
     app.add_api_route("/static/{name:path}", shell.static_file, methods=["GET"])
     app.include_router(labelling, prefix="/labelling")
-    if find_spec("groundswell.ui.throughput.routes"):  # being built
-        from groundswell.ui.throughput.routes import router as throughput
-
-        app.include_router(throughput, prefix="/throughput")
+    app.include_router(items, prefix="/labelling")
+    app.include_router(throughput, prefix="/throughput")
     # Last: whatever else is asked for needs a user too, so that nobody can probe without one
     app.add_api_route("/{rest:path}", _nothing_here, methods=["GET"])
     return app
