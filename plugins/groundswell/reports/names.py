@@ -13,6 +13,7 @@ FORGOTTEN = "forgotten"
 #: How a pseudonym looks; also what an operator may copy from a report to name a worker.
 PSEUDONYM = re.compile(r"w-[0-9a-f]{10}")
 _KEY_BYTES = 32
+_SHOWN = 10
 
 
 def new_key() -> bytes:
@@ -28,13 +29,14 @@ class Pseudonyms:
     1 in 20,000.
 
     :param key: what :func:`new_key` gave.
-    :param forgotten: the :meth:`mark` of each worker who was deleted.
+    :param forgotten: the :meth:`mark` of each worker who was deleted, or its first 10 digits where only the
+        pseudonym was known.
     """
 
     def __init__(self, key: bytes, forgotten: Collection[str] = ()) -> None:
         self._key = key
         self._forgotten = frozenset(forgotten)
-        self._known: dict[str, str] = {"": ""}
+        self._known: dict[str, str] = {"": "", FORGOTTEN: FORGOTTEN}
 
     def mark(self, worker: str) -> str:
         """Return the whole HMAC of a worker's raw id: what is kept of a worker who was deleted.
@@ -52,16 +54,17 @@ class Pseudonyms:
         del pool
         if worker not in self._known:
             mark = self.mark(worker)
-            self._known[worker] = FORGOTTEN if mark in self._forgotten else pseudonym_of(mark)
+            gone = not self._forgotten.isdisjoint({mark, mark[:_SHOWN]})
+            self._known[worker] = FORGOTTEN if gone else pseudonym_of(mark)
         return self._known[worker]
 
     __call__ = of
 
     def is_forgotten(self, worker: str) -> bool:
-        """Return whether the worker with this raw id was deleted."""
-        return self.of(worker) == FORGOTTEN
+        """Return whether the worker with this raw id was deleted; what stands for them is nobody's id."""
+        return worker != FORGOTTEN and self.of(worker) == FORGOTTEN
 
 
 def pseudonym_of(mark: str) -> str:
     """Return the pseudonym that belongs to a worker's whole HMAC."""
-    return f"w-{mark[:10]}"
+    return f"w-{mark[:_SHOWN]}"

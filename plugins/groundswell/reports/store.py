@@ -11,7 +11,6 @@ Below the public URI::
 
 from __future__ import annotations
 
-import io
 import json
 import re
 from collections.abc import Callable, Mapping
@@ -40,15 +39,17 @@ Record = dict[str, Any]
 Files = Mapping[str, bytes] | Callable[[Record], Mapping[str, bytes]]
 
 _WHY: Mapping[Kind, str] = {
-    "first": "the day is over",
-    "provisional": "the day is not over yet",
-    "final": "the day is over",
-    "revised": "late data",
-    "forgotten": "a worker was forgotten",
-    "sealed": "what tells workers apart was removed for its age",
+    "first": "The day is over",
+    "provisional": "The day is not over yet",
+    "final": "The day is over",
+    "revised": "Late data",
+    "forgotten": "A worker was forgotten",
+    "sealed": "What tells workers apart was removed for its age",
 }
 _DAY = re.compile(r"\d{4}-\d{2}-\d{2}")
 _TWINS = 20
+#: What two records say alike where the second would be no news.
+_SAYS = ("digest", "provisional", "sealed")
 
 
 @dataclass(frozen=True)
@@ -99,12 +100,12 @@ class ReportStore:
         :param name: one of :data:`TABLES`.
         :raises ReportError: the day has no report, or the table was removed.
         """
-        import pandas as pd
+        from groundswell.reports.tables import read_parquet
 
         body = self.body(day, f"{name}.parquet")
         if body is None:
             raise ReportError(f"there is no table {name!r} for {day}")
-        return pd.read_parquet(io.BytesIO(body))
+        return read_parquet(body)
 
     def body(self, day: date, file: str, revision: int | None = None) -> bytes | None:
         """Return a file of a revision (the current one by default), or None where there is none.
@@ -137,6 +138,8 @@ class ReportStore:
         provisional: bool = False,
         why: str = "",
         kind: Kind | None = None,
+        sealed: str | None = None,
+        anew: bool = False,
         more: Mapping[str, Any] | None = None,
     ) -> Published:
         """Make these files the current revision of a day, unless they are it already.
@@ -150,15 +153,17 @@ class ReportStore:
         :param provisional: the day is not over yet. A day that was over stays over.
         :param why: one sentence for the history.
         :param kind: told from the revision before where it is not given.
+        :param sealed: see :meth:`current`; what was sealed stays so.
+        :param anew: write a revision although it says the same.
         :param more: what else the record says.
         :raises ReportError: others publish the same day all the time.
         """
         for _ in range(_TWINS):
             latest = self.latest(day)
-            early = provisional and (latest is None or latest["provisional"])
-            if latest and latest["digest"] == digest and latest["provisional"] == early:
+            record = _next(day, latest, digest, totals, provisional, kind, why) | dict(more or {})
+            record["sealed"] = sealed or (latest or {}).get("sealed")
+            if latest and not anew and all(latest[name] == record[name] for name in _SAYS):
                 return Published(latest["revision"], False, self._point(day, latest))
-            record = _next(day, latest, digest, totals, early, kind, why) | dict(more or {})
             bodies = files(record) if callable(files) else files
             record["files"] = sorted(bodies)
             for name, body in bodies.items():
@@ -257,6 +262,7 @@ def _next(
     why: str,
 ) -> Record:
     """Return the record of the revision that would follow."""
+    provisional = provisional and (latest is None or latest["provisional"])
     number = latest["revision"] + 1 if latest else 1
     kind = kind or _kind(latest, provisional)
     written = datetime.now(UTC).isoformat(timespec="seconds")
@@ -277,7 +283,6 @@ def _next(
         "written": written,
         "provisional": provisional,
         "revised": any(each["kind"] == "revised" for each in history),
-        "sealed": (latest or {}).get("sealed"),
         "digest": digest,
         "totals": dict(totals),
         "history": history,

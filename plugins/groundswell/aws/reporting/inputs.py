@@ -245,7 +245,7 @@ class Inputs:
     def _forgotten_in(self, rows: pd.DataFrame) -> list[str]:
         """Return the raw ids in these rows that belong to workers who were deleted."""
         workers = [str(worker) for worker in rows["worker"].unique()]
-        return [worker for worker in workers if worker != FORGOTTEN and self._pseudonyms.is_forgotten(worker)]
+        return [worker for worker in workers if self._pseudonyms.is_forgotten(worker)]
 
     def _without_forgotten(self, rows: pd.DataFrame) -> pd.DataFrame:
         gone = self._forgotten_in(rows)
