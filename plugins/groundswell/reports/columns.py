@@ -94,10 +94,13 @@ class Table:
 
 
 def _series(values: Any, kind: Kind, index: pd.RangeIndex) -> pd.Series:
+    import numpy as np
     import pandas as pd
 
     if values is None:
         return _nothing(kind, index)
+    if kind == "float" and isinstance(values, np.ndarray) and values.dtype == np.float64:
+        return pd.Series(np.where(np.isfinite(values), values, np.nan), index=index)
     if isinstance(values, pd.Series):
         series = values.set_axis(index)
     else:  # pandas' own text type refuses lone surrogates

@@ -18,7 +18,7 @@ from groundswell.reports.bins import Bins
 from groundswell.reports.cleaning import SUBMITTED, TEXT_LIMIT, UNKNOWN, Events, events
 from groundswell.reports.comparing import compare
 from groundswell.reports.counting import Finest, finest
-from groundswell.reports.measures import Ints, group, sums
+from groundswell.reports.measures import Ints, group, joined, sums
 from groundswell.reports.names import FORGOTTEN
 from groundswell.reports.problems import Problem, masked, merged
 
@@ -123,42 +123,49 @@ def compute(
     )
 
 
+@dataclass(frozen=True)
+class _Level:
+    """Groups of rows of the finest table: their keys, and which group each row is in."""
+
+    name: str
+    keys: Mapping[str, NDArray[Any]]
+    to: Ints
+
+    @property
+    def groups(self) -> int:
+        return len(self.keys["worker"])
+
+
 def _tables(rows: Finest, day: date, called: Mapping[str, str]) -> tuple[pd.DataFrame, pd.DataFrame]:
-    import pandas as pd
-
-    histogram = rows.histogram()
     keys = dict(zip(_KEY_NAMES, rows.keys, strict=True))
-    every = np.arange(len(rows))
-    workers = schema.WORKERS.frame(_level(rows, histogram, keys, every, len(rows), day, called))
+    histogram = rows.histogram()
+    finest_level = _Level("", keys, np.arange(len(rows)))
+    workers = schema.WORKERS.frame(_columns([finest_level], rows, histogram, day, called))
     levels = []
-    for level, names in schema.LEVELS.items():
-        if not len(rows):
-            break
+    for level, names in schema.LEVELS.items() if len(rows) else ():
         named, to = group([keys[name] for name in names] or [np.full(len(rows), "", dtype=object)])
-        groups = len(named[0])
-        nothing = np.full(groups, "", dtype=object)
+        nothing = np.full(len(named[0]), "", dtype=object)
         cells = {name: named[names.index(name)] if name in names else nothing for name in _KEY_NAMES}
-        columns = _level(rows, histogram, cells, to, groups, day, called)
-        levels.append(schema.SUMMARY.frame({**columns, "level": [level] * groups}))
-    summary = pd.concat(levels, ignore_index=True) if levels else schema.SUMMARY.empty()
-    return workers, summary
+        levels.append(_Level(level, cells, to))
+    if not levels:
+        return workers, schema.SUMMARY.empty()
+    return workers, schema.SUMMARY.frame(_columns(levels, rows, histogram, day, called))
 
 
-def _level(
-    rows: Finest,
-    histogram: Bins,
-    keys: Mapping[str, NDArray[Any]],
-    to: Ints,
-    groups: int,
-    day: date,
-    called: Mapping[str, str],
+def _columns(
+    levels: Sequence[_Level], rows: Finest, histogram: Bins, day: date, called: Mapping[str, str]
 ) -> dict[str, Any]:
-    texts = histogram.regrouped(to).texts(groups)
+    """Return the columns of the levels' groups, one level below the other."""
+    added = joined([rows.sums.regrouped(level.to, level.groups) for level in levels])
+    seconds = [rows.quantiles(level.to, level.groups) for level in levels]
+    texts = [text for level in levels for text in histogram.regrouped(level.to).texts(level.groups)]
+    keys = {name: np.concatenate([level.keys[name] for level in levels]) for name in _KEY_NAMES}
     return {
-        "day": [day.isoformat()] * groups,
-        **{name: list(key) for name, key in keys.items()},
+        "day": np.full(len(added), day.isoformat(), dtype=object),
+        "level": np.repeat(np.array([level.name for level in levels]), [level.groups for level in levels]),
+        **keys,
         "name": [called.get(worker, "") for worker in keys["worker"]],
-        **rows.sums.regrouped(to, groups).columns(rows.quantiles(to, groups), texts),
+        **added.columns({q: np.concatenate([part[q] for part in seconds]) for q in seconds[0]}, texts),
     }
 
 
