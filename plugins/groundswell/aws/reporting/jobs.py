@@ -128,9 +128,8 @@ def pull(
             row, problem = _row(job, progress.get(name, {}), start, min(end, now), zone)
             if name in named[day] or _worked(job, row, start, end):
                 rows.append(row)
-                problems += [Problem(problem, 1, masked(name), _WHAT_TO_DO[problem], SOURCE, day)] * bool(
-                    problem
-                )
+                if problem:
+                    problems.append(Problem(problem, 1, masked(name), _WHAT_TO_DO[problem], SOURCE, day))
         pulled[day] = rows, merged(problems)
     return pulled
 
