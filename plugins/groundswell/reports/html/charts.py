@@ -165,14 +165,18 @@ def scatter(
     y_form: Form = formats.share,
     x_top: float | None = None,
     y_top: float | None = 1.0,
+    y_zero: bool = False,
     table: bool = True,
 ) -> str:
-    """Draw two measures against each other, a dot each, across the page; some are named beside their dot."""
+    """Draw two measures against each other, a dot each, across the page; some are named beside their dot.
+
+    :param y_zero: begin the upright axis at zero; the other one does in any case.
+    """
     known = [point for point in points if point.x is not None and point.y is not None]
     if not known:
         return _nothing(title, unit)
     labels, forms, tops = (x_label, y_label), (x_form, y_form), (x_top, y_top)
-    drawn = [drawing.scatter(width, known, labels, forms, tops) for width in (WIDE, NARROW)]
+    drawn = [drawing.scatter(width, known, labels, forms, tops, y_zero) for width in (WIDE, NARROW)]
     named = ", ".join(clean(point.label, 40) for point in known if point.named)
     spoken = f"{len(known)} dots; {x_label} across, {y_label} upwards."
     spoken += f" Named: {named}." if named else ""
@@ -180,20 +184,23 @@ def scatter(
     return _figure(drawn, title, unit, spoken, ["", x_label, y_label], rows)
 
 
-def spark(values: Sequence[Value], *, label: str, width: int = 88, height: int = 20) -> str:
-    """Draw a line the size of a word, from zero, its last value dotted; returns ``<svg>``, no figure.
+def spark(values: Sequence[Value], *, label: str, low: float = 0.0, width: int = 88, height: int = 20) -> str:
+    """Draw a line the size of a word, its last value dotted; returns ``<svg>``, no figure.
 
     Written out by hand: a table may hold hundreds, and a Figure costs milliseconds for each.
 
     :param label: read to those who do not see it, such as ``submitted per day, four weeks``.
+    :param low: the value at the bottom.
     """
     known = [index for index, value in enumerate(values) if value is not None]
     if not known:
         return ""
-    most = max(float(values[index] or 0) for index in known) or 1.0
+    room = (max(float(values[index] or 0) for index in known) - low) or 1.0
     step = (width - 8) / max(1, len(values) - 1)
+    places = {index: (float(values[index] or 0) - low) / room for index in known}
     at = {
-        i: f"{4 + i * step:.1f} {height - 3 - float(values[i] or 0) / most * (height - 6):.1f}" for i in known
+        index: f"{4 + index * step:.1f} {height - 3 - place * (height - 6):.1f}"
+        for index, place in places.items()
     }
     path = "".join(f"{'L' if index - 1 in at else 'M'}{at[index]}" for index in known)
     x, y = at[known[-1]].split()

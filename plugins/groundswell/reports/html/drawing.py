@@ -201,12 +201,13 @@ def scatter(
     labels: tuple[str, str],
     forms: tuple[Form, Form],
     tops: tuple[float | None, float | None],
+    zero: bool,
 ) -> Canvas:
     """Draw two measures against each other; labels name the axes at their ends."""
     height = 340.0 if width == WIDE else 310.0
     floor, head = height - 46, 24.0
     canvas = Canvas(width, height)
-    up = scale([float(point.y or 0) for point in points], floor, head, zero=False, top=tops[1])
+    up = scale([float(point.y or 0) for point in points], floor, head, zero=zero, top=tops[1])
     left = _upright_axis(canvas, up, forms[1])
     most = 6 if width == WIDE else 4
     across = scale([float(point.x or 0) for point in points], left + 6, width - 18.0, top=tops[0], most=most)
@@ -221,16 +222,38 @@ def scatter(
     canvas.dots(plain, "3", size=6 if len(points) < 300 else 3.5)
     canvas.dots([(x, y) for x, y, _ in named], "surface", size=12)
     canvas.dots([(x, y) for x, y, _ in named], "mark", size=9)
-    heights = spread([y for _, y, _ in named], 13, head + 6, floor - 4)
-    for (x, _, point), y in zip(named, heights, strict=True):
-        late = x > width * 0.65
-        where = (x - 9, "end") if late else (x + 9, "start")
-        canvas.text(where[0], y + 4, fit(point.label, 130, _SMALL), role="mark", size=_SMALL, anchor=where[1])
+    others = plain if len(plain) < 300 else []
+    room = (left, head, float(width), floor)
+    _name_dots(canvas, [(x, y, point.label) for x, y, point in named], others, room)
     if len(points) <= 200:
         for x, y, point in placed:
             tip = f"{point.label}: {forms[0](number(point.x))}, {forms[1](number(point.y))}"
             canvas.hover(x - 5, y - 5, 10, 10, tip)
     return canvas
+
+
+def _name_dots(
+    canvas: Canvas,
+    dots: Sequence[tuple[float, float, str]],
+    others: Sequence[tuple[float, float]],
+    room: tuple[float, float, float, float],
+) -> None:
+    """Write labels beside, above or below their dots; one for which there is no room is left out."""
+    taken = [(x - 5, y - 5, x + 5, y + 5) for x, y in [*others, *((x, y) for x, y, _ in dots)]]
+    for x, y, label in dots:
+        text = fit(label, 130, _SMALL)
+        wide = text_width(text, _SMALL) + 4
+        for dx, dy in ((9, 0), (-9 - wide, 0), (9, -13), (9, 13), (-9 - wide, -13), (-9 - wide, 13)):
+            box = (x + dx, y + dy - 7, x + dx + wide, y + dy + 6)
+            inside = room[0] <= box[0] and box[2] <= room[2] and room[1] <= box[1] and box[3] <= room[3]
+            if inside and not any(_overlap(box, other) for other in taken):
+                taken.append(box)
+                canvas.text(x + dx, y + dy + 4, text, role="mark", size=_SMALL)
+                break
+
+
+def _overlap(one: tuple[float, float, float, float], other: tuple[float, float, float, float]) -> bool:
+    return one[0] < other[2] and other[0] < one[2] and one[1] < other[3] and other[1] < one[3]
 
 
 def _row_text(canvas: Canvas, row: Bar, y: float, form: Form) -> None:
@@ -241,6 +264,7 @@ def _row_text(canvas: Canvas, row: Bar, y: float, form: Form) -> None:
 
 
 def _upright_mark(canvas: Canvas, mark: Mark, x: float, head: float, floor: float) -> None:
+    canvas.line([(x, head - 4), (x, floor)], "surface", width=4)
     canvas.line([(x, head - 4), (x, floor)], "mark", width=1.5, dash=_DASHED)
     late = x > HALF / 2
     where = (x + 2, "end") if late else (x - 2, "start")

@@ -118,7 +118,8 @@ def dollars(value: float | None) -> str:
         return NONE
     sign = _MINUS if value < 0 else ""
     value = abs(value)
-    return f"{sign}${value:.3f}" if 0 < value < 0.0995 else f"{sign}${value:,.2f}"
+    fine = 0 < value < 0.0995 and f"{value:.3f}"[-1] != "0"
+    return f"{sign}${value:.3f}" if fine else f"{sign}${value:,.2f}"
 
 
 def cents(value: float | None) -> str:

@@ -74,7 +74,9 @@ class Canvas:
     def dots(self, points: Sequence[Place], role: str, *, size: float = 6.0) -> None:
         """Draw round dots of a diameter, all in one path, so that 2,000 of them stay small."""
         # a stroke of no length with round ends is a dot
-        self._shapes.setdefault((False, role, size, _DOT), []).extend([point, point] for point in points)
+        if points:
+            pen: _Pen = (False, role, size, _DOT)
+            self._shapes.setdefault(pen, []).extend([point, point] for point in points)
 
     def text(
         self,
@@ -135,7 +137,8 @@ class _Kit:
         from matplotlib.path import Path
         from matplotlib.transforms import Affine2D
 
-        self.figure, self.canvas, self.affine = Figure, FigureCanvasSVG, Affine2D
+        self.figure, self.affine = Figure, Affine2D
+        self.canvas: Any = FigureCanvasSVG  # has no types
         self._patch, self._path = PathPatch, Path
 
     def artist(self, pen: _Pen, stretches: list[list[Place]]) -> Any:
