@@ -173,7 +173,7 @@ class Record:
                         "item": name,
                         "label": truth,
                         "confidence": round(chance.uniform(0.7, 1), 4),
-                        "confidence_is": "posterior",
+                        "confidence_is": "score",
                         "posterior": {truth: 0.9},
                         "n_answers": count,
                         "answers": [],

@@ -38,10 +38,10 @@ def describe(reader: Reader, run: Run, found: RunOverview, state: State) -> dict
     }
 
 
-def _by_reason(found: RunOverview) -> list[tuple[str, str, int]]:
+def _by_reason(found: RunOverview) -> list[tuple[str, str, str, int]]:
     """Return the reasons for giving items up, in words, the most frequent first."""
     rows = sorted(found.given_up.items(), key=lambda pair: (-pair[1], pair[0]))
-    return [(*standing.REASONS.get(reason, (reason, "")), count) for reason, count in rows]
+    return [(reason, *standing.REASONS.get(reason, (reason, "")), count) for reason, count in rows]
 
 
 def _charts(found: RunOverview) -> list[Any]:
