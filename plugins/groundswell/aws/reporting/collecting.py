@@ -140,10 +140,12 @@ def collect_ledgers(reports: Reports, entries: Entries) -> Result:
     batches, problems = _batches(folder) if folder is not None and there else ([], [])
     if folder is not None and not there:
         problems = [Problem("no batch files", 1, folder.name, _NO_FOLDER, _LEDGER)]
-    rows = ledgers.ledger_rows(batches, window.first, window.last, settings.zone) if batches else {}
+    rows, more = ledgers.pull(batches, window.first, window.last, settings.zone) if batches else ({}, [])
+    problems += more
     for day in window.days:
         inputs.put_ledger(day, rows.get(day, schema.ACTIVITY.empty()))
-        inputs.put_source(day, _LEDGER, READ if there else OFF if folder is None else ABSENT, problems)
+        of_day = [problem for problem in problems if problem.day in (None, day)]
+        inputs.put_source(day, _LEDGER, READ if there else OFF if folder is None else ABSENT, of_day)
     return {"rows": sum(len(some) for some in rows.values())}
 
 

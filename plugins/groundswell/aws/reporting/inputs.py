@@ -187,9 +187,12 @@ class Inputs:
                 found.setdefault(str(pool), set()).add(str(worker))
         return found
 
-    def jobs_with_events(self, day: date) -> set[str]:
-        """Return the labeling jobs in the events of a day."""
-        return {str(job) for job in self.activity(day)["job"].unique()}
+    def workers(self, day: date) -> set[str]:
+        """Return the raw ids in what was collected of a day; metrics may give other ids with them."""
+        found = set(self.activity(day)["worker"]) | set(self.ledger(day)["worker"])
+        for point in self.workteam(day):
+            found |= set(point["dimensions"].values())
+        return {str(worker) for worker in found} - {"", FORGOTTEN}
 
     def digests(self, day: date) -> dict[str, str]:
         """Return a digest of each kind of input of a day, by what it is called in a history."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 import logging
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from datetime import date, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
@@ -98,14 +98,21 @@ def publish_tables(
     kind: Kind | None = None,
     sealed: str | None = None,
     anew: bool = False,
+    without: Sequence[str] = (),
     more: Mapping[str, Any],
 ) -> Published:
-    """Write the tables of a day as files, with its HTML report, unless they say the same as before."""
+    """
+    Write the tables of a day as files, with its HTML report, unless they say the same as before.
+
+    :param without: tables that are not written, though the report shows them.
+    :param more: what else the record says. The other arguments are those of
+        :meth:`groundswell.reports.store.ReportStore.publish`.
+    """
     settings = reports.settings
     more = {"time_zone": settings.time_zone, "anomalies": len(tables.anomalies), **more}
     return reports.store.publish(
         day,
-        files_of(tables, settings, lambda: earlier(reports.store, day, TREND_DAYS)),
+        files_of(tables, settings, lambda: earlier(reports.store, day, TREND_DAYS), without=without),
         digest_of(tables),
         tables.totals,
         provisional=provisional,
@@ -121,10 +128,13 @@ def files_of(
     tables: DayTables,
     settings: ReportSettings,
     history: Callable[[], list[tuple[date, pd.DataFrame]]],
+    *,
+    without: Sequence[str] = (),
 ) -> Callable[[Record], dict[str, bytes]]:
     """Return a function that makes the files of a revision for its record.
 
     :param history: gives the workers tables of the days before.
+    :param without: tables that are no files.
     """
     from groundswell.reports import schema
     from groundswell.reports.html.render import render_day
@@ -134,6 +144,8 @@ def files_of(
     def make(record: Record) -> dict[str, bytes]:
         files: dict[str, bytes] = {}
         for table in schema.TABLES:
+            if table.name in without:
+                continue
             frame = tables.frames()[table.name]
             files[f"{table.name}.parquet"] = to_parquet(frame, table)
             files[f"{table.name}.csv"] = to_csv(frame, table)

@@ -219,12 +219,14 @@ def test_metrics_of_all_who_were_deleted_are_added_up(tmp_path: Path) -> None:
     assert inputs.workteam(DAY) == [point("c", 4.0), point("forgotten", 3.0)]
 
 
-def test_workers_and_jobs_are_told_by_the_events(inputs: Inputs) -> None:
+def test_workers_are_told_by_pool_and_all_together(inputs: Inputs) -> None:
     inputs.add_activity(DAY, events(("a", 1), ("b", 2), pool="us-east-1_x"))
     inputs.add_activity(DAY, events(("c", 1), pool="us-east-1_y"))
     inputs.add_activity(DAY, events(("without a pool", 1)))
     assert inputs.pools(DAY) == {"us-east-1_x": {"a", "b"}, "us-east-1_y": {"c"}}
-    assert inputs.jobs_with_events(DAY) == {"iris"}
+    inputs.put_ledger(DAY, events(("A1", 1)))
+    inputs.put_workteam(DAY, [point("d", 1.0)])
+    assert inputs.workers(DAY) == {"a", "b", "c", "without a pool", "A1", "d", "iris"}
 
 
 def test_inputs_of_a_day_can_be_removed(inputs: Inputs) -> None:

@@ -1,0 +1,171 @@
+"""publish: the reports of the months, retention, and what a run has to tell."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from datetime import date, datetime, timedelta
+from typing import TYPE_CHECKING, Any
+
+from groundswell.aws.reporting.inputs import Inputs
+from groundswell.aws.reporting.opening import Reports, document, put_document
+from groundswell.aws.reporting.reporting import publish_tables, read_tables
+from groundswell.errors import ReportError
+from groundswell.reports.days import days
+from groundswell.reports.store import Record
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+_RETENTION = "retention.json"
+INPUTS, WORKERS = "inputs", "workers"
+
+log = logging.getLogger(__name__)
+
+
+def publish(reports: Reports, written: Sequence[Mapping[str, Any]], now: datetime) -> dict[str, Any]:
+    """
+    Finish a run: write the months anew whose days changed, remove what is too old, and sum up.
+
+    :param written: what :func:`groundswell.aws.reporting.reporting.report_day` returned for each day.
+    :param now: what the time is.
+    :return: day (the newest one), days (those written by this run), revised (those that had counted before),
+        anomalies and totals (of the newest day), report (its address), months, sealed.
+    """
+    newest = max(written, key=lambda each: each["day"])
+    changed = sorted(each["day"] for each in written if each["changed"])
+    sealed = seal(reports, now, {date.fromisoformat(each["day"]) for each in written})
+    months = {day[:7] for day in changed} | {day.isoformat()[:7] for day in sealed}
+    for month in sorted(months):
+        write_month(reports, month)
+    return {
+        "day": newest["day"],
+        "days": changed,
+        "revised": [
+            each["day"]
+            for each in sorted(written, key=lambda each: each["day"])
+            if each["changed"] and each["kind"] == "revised"
+        ],
+        "anomalies": newest["anomalies"],
+        "totals": newest["totals"],
+        "report": reports.store.public.uri(f"days/{newest['day']}/report.html"),
+        "months": sorted(months),
+        "sealed": [day.isoformat() for day in sealed],
+    }
+
+
+def write_month(reports: Reports, name: str) -> bool:
+    """
+    Write the report of a month from its days; return whether it changed.
+
+    :param name: such as ``2026-11``.
+    """
+    from groundswell.reports.html.render import render_period
+    from groundswell.reports.period import Period
+
+    first = date.fromisoformat(f"{name}-01")
+    last = (first + timedelta(days=31)).replace(day=1) - timedelta(days=1)
+    store = reports.store
+    records = {day: record for day in days(first, last) if (record := store.current(day))}
+    if not records:
+        return False
+    body = render_period(
+        Period([_workers(reports, day) for day in records]),
+        first.strftime("%B %Y"),
+        first,
+        min(last, max(records)),
+        settings=reports.settings,
+        records=list(records.values()),
+        anomalies=_all_of(reports, records, "anomalies"),
+        sources=_all_of(reports, records, "sources"),
+        problems=_all_of(reports, records, "problems"),
+    ).encode()
+    key = f"months/{name}/report.html"
+    if store.public.get(key) == body:
+        return False
+    store.public.put(key, body)
+    return True
+
+
+def _workers(reports: Reports, day: date) -> pd.DataFrame:
+    """Return the workers table of a day, or what stands for it where workers are no longer told apart."""
+    from groundswell.reports.redacting import by_team_and_job
+
+    try:
+        return reports.store.table(day, "workers")
+    except ReportError:
+        return by_team_and_job(reports.store.table(day, "summary"))
+
+
+def _all_of(reports: Reports, some: Iterable[date], name: str) -> pd.DataFrame:
+    import pandas as pd
+
+    return pd.concat([reports.store.table(day, name) for day in some], ignore_index=True)
+
+
+def seal(reports: Reports, now: datetime, written: Collection[date] = ()) -> list[date]:
+    """
+    Remove personal data that is older than the settings keep it; return the days that changed by it.
+
+    A day is marked before anything of it is removed, so that nothing is computed from what is left of it.
+
+    :param written: days that were written since the last call; other old days need no second look.
+    """
+    settings = reports.settings
+    today = settings.day_of(now)
+    sealed = set(_seal_inputs(reports, today - settings.retention.inputs))
+    end = today - settings.retention.workers
+    done = date.fromisoformat((document(reports.private, _RETENTION) or {}).get(WORKERS, "0001-01-01"))
+    old = [day for day in reports.store.days() if day < end and (day >= done or day in written)]
+    sealed |= {day for day in old if _seal_workers(reports, day)}
+    put_document(reports.private, _RETENTION, {WORKERS: max(end, done).isoformat()})
+    return sorted(sealed)
+
+
+def _seal_inputs(reports: Reports, end: date) -> Iterable[date]:
+    inputs = Inputs.of(reports)
+    for day in inputs.days():
+        if day >= end:
+            continue
+        record = reports.store.heal(day)
+        if record and not record["sealed"]:
+            _publish_sealed(reports, day, record, INPUTS)
+            yield day
+        log.info("%s: %d inputs were removed for their age", day, inputs.remove(day))
+
+
+def _seal_workers(reports: Reports, day: date) -> bool:
+    """Return whether the day was sealed now."""
+    store = reports.store
+    record = store.heal(day)
+    if record is None:
+        return False
+    new = bool(record["sealed"] != WORKERS)
+    if new:
+        record = _publish_sealed(reports, day, record, WORKERS)
+    removed = store.clear_revisions(day, keep=record["revision"])
+    log.info("%s tells workers no longer apart; %d files of old revisions were removed", day, removed)
+    return new
+
+
+def _publish_sealed(reports: Reports, day: date, record: Record, sealed: str) -> Record:
+    from groundswell.reports.redacting import without_workers
+
+    tables = read_tables(reports.store, day, record)
+    return publish_tables(
+        reports,
+        day,
+        without_workers(tables) if sealed == WORKERS else tables,
+        without=("workers",) if sealed == WORKERS else (),
+        provisional=record["provisional"],
+        kind="sealed",
+        why=_WHY[sealed],
+        sealed=sealed,
+        more={name: record[name] for name in ("inputs", "sources") if name in record},
+    ).record
+
+
+_WHY = {
+    INPUTS: "Events and raw ids were removed for their age; the day cannot be computed again",
+    WORKERS: "What tells workers apart was removed for its age",
+}
