@@ -33,16 +33,30 @@ def keep(ledger: Ledger, live: Batch) -> None:
 
 def kept(ledger: Ledger, live: Batch) -> Batch | None:
     """Return the batch as the run began with it, or None before :func:`keep`."""
+    found = _read(ledger, live)
+    if found is None:
+        return None
+    batch, template = found
+    batch = batch.model_copy(
+        update={"task": batch.task.model_copy(update={"template": _template(batch, template)})}
+    )
+    batch._file = live.file
+    return with_live_options(batch, live)
+
+
+def options_of(ledger: Ledger, live: Batch) -> Batch | None:
+    """Return the batch file as the run began with it, without its worker page; None before :func:`keep`."""
+    found = _read(ledger, live)
+    return None if found is None else found[0]
+
+
+def _read(ledger: Ledger, live: Batch) -> tuple[Batch, str] | None:
+    """Return the batch file and the text of the worker page."""
     body = ledger.store.get(_key(ledger))
     if body is None:
         return None
     [row] = decode(body, _key(ledger))
-    batch = Batch.parse(row["yaml"], live.file)
-    batch = batch.model_copy(
-        update={"task": batch.task.model_copy(update={"template": _template(batch, row["template"])})}
-    )
-    batch._file = live.file
-    return with_live_options(batch, live)
+    return Batch.parse(row["yaml"], live.file), row["template"]
 
 
 def connection_of(ledger: Ledger) -> str | None:

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from typing import Any
 
-from groundswell.errors import LedgerError
 from groundswell.ledger import Ledger, PartStore
 from groundswell.views.overview import updated
+from groundswell.views.reading import lines, parsed
 
 CONSOLIDATION = "consolidation.json"
 
@@ -59,37 +59,3 @@ def label_rows(ledger: Ledger, *, skip: int = 0) -> Iterator[dict[str, Any]]:
 def _first_time(store: PartStore, key: str) -> str:
     line = next(lines(store, key), b"")
     return str(parsed(line, key, 1).get("at", "")) if line else ""
-
-
-def parsed(line: bytes, key: str, number: int) -> dict[str, Any]:
-    """Return a line of a part as a row. Raises LedgerError where it is damaged or no object."""
-    try:
-        row = json.loads(line)
-    except (ValueError, RecursionError) as error:
-        raise LedgerError(
-            f"{key} line {number} is not JSON ({error}); restore this object from a backup or version"
-        ) from error
-    if not isinstance(row, dict):
-        raise LedgerError(
-            f"{key} line {number} is no JSON object; restore this object from a backup or version"
-        )
-    return row
-
-
-def lines(store: PartStore, key: str) -> Iterator[bytes]:
-    """Yield the lines of an object without their ends; none where it does not exist.
-
-    A store with a method ``chunks`` (key -> the object in pieces, or None) is read piece by piece.
-    """
-    chunks: Callable[[str], Iterable[bytes] | None] | None = getattr(store, "chunks", None)
-    if chunks is None:
-        body = store.get(key)
-        pieces: Iterable[bytes] | None = None if body is None else [body]
-    else:
-        pieces = chunks(key)
-    rest = b""
-    for piece in pieces or ():
-        *whole, rest = (rest + piece).split(b"\n")
-        yield from whole
-    if rest:
-        yield rest

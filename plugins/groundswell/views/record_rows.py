@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import json
 import zlib
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator
 from typing import Any
 
 from groundswell.errors import LedgerError
 from groundswell.ledger import RunState
+from groundswell.views.reading import checked
 
 Row = dict[str, Any]
 
@@ -25,23 +26,13 @@ _COLUMNS: dict[str, tuple[str, ...]] = {
     "expirations": ("hit", "at"),
     "deletions": ("hit", "at"),
 }
-#: Columns that a row must have for the state to take it.
-_NEEDED: dict[str, tuple[str, ...]] = {
-    "hits": ("hit", "seats", "expires"),
-    "answers": ("assignment", "label", "submitted", "worker"),
-    "withheld": ("assignment",),
-    "payments": ("assignment", "cents"),
-    "rejections": ("assignment",),
-    "extensions": ("seats", "expires"),
-    "outcomes": ("outcome",),
-}
 ABOUT_ITEMS = tuple(_COLUMNS)
 _CODES = {kind: code for code, kind in enumerate(ABOUT_ITEMS)}
 #: Columns of an answer that are not kept: what the worker's form sent can be long, and is in the ledger.
 _LEFT_OUT = frozenset({"answer", "hit"})
 
 
-def encoded(kind: str, row: Mapping[str, Any], line: bytes, part: int, key: str) -> str:
+def encoded(kind: str, row: Row, line: bytes, part: int, key: str) -> str:
     """Return a row without its item as text; such texts joined by commas are an item's record.
 
     Args:
@@ -54,11 +45,7 @@ def encoded(kind: str, row: Mapping[str, Any], line: bytes, part: int, key: str)
     Raises:
         LedgerError: the row lacks something.
     """
-    for name in ("item", *_NEEDED.get(kind, ())):
-        if name not in row:
-            raise LedgerError(f"{key}: a row lacks {name!r}; restore this object from a backup or version")
-    if not isinstance(row["item"], str):
-        raise LedgerError(f"{key}: an item is {row['item']!r}, no text; restore this object from a backup")
+    checked(kind, row, key)
     columns, code = _COLUMNS[kind], _CODES[kind]
     kept = row.keys() - _LEFT_OUT if kind == "answers" else row.keys()
     values: list[Any] = [code]

@@ -7,7 +7,6 @@ import sqlite3
 import time
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -15,12 +14,12 @@ from typing import Any
 
 from groundswell.errors import LedgerError
 from groundswell.ledger import Ledger, RunState
-from groundswell.ledger.ledger import READERS
 from groundswell.ledger.shards import read_index
 from groundswell.views.deriving import Deriving
 from groundswell.views.index_file import make_index
-from groundswell.views.label_rows import label_rows, parsed, version_of_labels
+from groundswell.views.label_rows import label_rows, version_of_labels
 from groundswell.views.overview import PROGRESS, SUMMARY, updated
+from groundswell.views.reading import bodies, parsed
 from groundswell.views.record_rows import ABOUT_ITEMS, Row, encoded, plain
 
 #: Kinds of rows that are about the run as a whole.
@@ -221,14 +220,9 @@ class Syncing:
         todo = self._db.execute(
             "SELECT id, kind, key FROM parts WHERE done = 0 ORDER BY kind, id LIMIT 512"
         ).fetchall()
-        with ThreadPoolExecutor(READERS) as readers:
-            for start in range(0, len(todo), READERS):
-                some = todo[start : start + READERS]
-                bodies = readers.map(self._ledger.store.get, [key for _, _, key in some])
-                for (number, kind, key), body in zip(some, bodies, strict=True):
-                    if body is None:
-                        raise LedgerError(f"{key} is gone; restore this object from a backup or version")
-                    yield number, _READ[kind], key, body
+        found = bodies(self._ledger.store, (key for _, _, key in todo))
+        for (number, kind, _), (key, body) in zip(todo, found, strict=True):
+            yield number, _READ[kind], key, body
 
     def _keep(
         self,

@@ -1,0 +1,104 @@
+"""Reading a ledger of any size in little memory: a few parts ahead, or one object piece by piece."""
+
+from __future__ import annotations
+
+import json
+from collections import deque
+from collections.abc import Callable, Iterable, Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
+from typing import Any
+
+from groundswell.errors import LedgerError
+from groundswell.ledger import Ledger, PartStore
+from groundswell.ledger.ledger import READERS
+
+#: Columns that a row of a kind must have for the state of a run to take it.
+_NEEDED: dict[str, tuple[str, ...]] = {
+    "hits": ("item", "hit", "seats", "expires"),
+    "answers": ("item", "assignment", "label", "submitted", "worker"),
+    "withheld": ("item", "assignment"),
+    "payments": ("item", "assignment", "cents"),
+    "rejections": ("item", "assignment"),
+    "reservations": ("item",),
+    "extensions": ("item", "seats", "expires"),
+    "outcomes": ("item", "outcome"),
+    "expirations": ("item",),
+    "deletions": ("item",),
+    "bonuses": ("token", "assignment", "cents", "fee_cents"),
+}
+
+
+def part_rows(ledger: Ledger, *kinds: str) -> Iterator[tuple[str, dict[str, Any]]]:
+    """Yield (kind, row) of every part of these kinds. Raises LedgerError for a part that is damaged."""
+    for kind in kinds:
+        for key, body in bodies(ledger.store, ledger.store.keys(f"{ledger.prefix}{kind}/")):
+            for number, line in enumerate(body.split(b"\n"), start=1):
+                if line:
+                    yield kind, checked(kind, parsed(line, key, number), key)
+
+
+def bodies(store: PartStore, keys: Iterable[str]) -> Iterator[tuple[str, bytes]]:
+    """Yield (key, body) of parts, no more of them ahead than are read at once.
+
+    Raises:
+        LedgerError: one is not there.
+    """
+    with ThreadPoolExecutor(READERS) as readers:
+        ahead: deque[tuple[str, Future[bytes | None]]] = deque()
+        for key in keys:
+            ahead.append((key, readers.submit(store.get, key)))
+            if len(ahead) > READERS:
+                yield _body(*ahead.popleft())
+        while ahead:
+            yield _body(*ahead.popleft())
+
+
+def _body(key: str, reading: Future[bytes | None]) -> tuple[str, bytes]:
+    body = reading.result()
+    if body is None:
+        raise LedgerError(f"{key} is gone; restore this object from a backup or version")
+    return key, body
+
+
+def checked(kind: str, row: dict[str, Any], key: str) -> dict[str, Any]:
+    """Return a row if it has what its kind needs. Raises LedgerError naming the part, its key."""
+    for name in _NEEDED.get(kind, ()):
+        if name not in row:
+            raise LedgerError(f"{key}: a row lacks {name!r}; restore this object from a backup or version")
+    if kind != "bonuses" and not isinstance(row.get("item", ""), str):
+        raise LedgerError(f"{key}: an item is {row['item']!r}, no text; restore this object from a backup")
+    return row
+
+
+def parsed(line: bytes, key: str, number: int) -> dict[str, Any]:
+    """Return a line of a part as a row. Raises LedgerError where it is damaged or no object."""
+    try:
+        row = json.loads(line)
+    except (ValueError, RecursionError) as error:
+        raise LedgerError(
+            f"{key} line {number} is not JSON ({error}); restore this object from a backup or version"
+        ) from error
+    if not isinstance(row, dict):
+        raise LedgerError(
+            f"{key} line {number} is no JSON object; restore this object from a backup or version"
+        )
+    return row
+
+
+def lines(store: PartStore, key: str) -> Iterator[bytes]:
+    """Yield the lines of an object without their ends; none where it does not exist.
+
+    A store with a method ``chunks`` (key -> the object in pieces, or None) is read piece by piece.
+    """
+    chunks: Callable[[str], Iterable[bytes] | None] | None = getattr(store, "chunks", None)
+    if chunks is None:
+        body = store.get(key)
+        pieces: Iterable[bytes] | None = None if body is None else [body]
+    else:
+        pieces = chunks(key)
+    rest = b""
+    for piece in pieces or ():
+        *whole, rest = (rest + piece).split(b"\n")
+        yield from whole
+    if rest:
+        yield rest
