@@ -12,7 +12,7 @@ from collections.abc import Collection, Iterable, Mapping, Sequence
 from datetime import date, datetime, timedelta
 from functools import lru_cache
 from math import fsum, gcd, isfinite
-from typing import TYPE_CHECKING, Any, NamedTuple, TypedDict
+from typing import TYPE_CHECKING, Any, NamedTuple, TypedDict, TypeVar
 from zoneinfo import ZoneInfo
 
 from groundswell.reports import schema
@@ -23,6 +23,8 @@ if TYPE_CHECKING:
     import pandas as pd
 
 SOURCE = "workteam"
+
+_K = TypeVar("_K")
 
 #: Measures by the names of the metrics ("Monitor labeling jobs", SageMaker developer guide).
 MEASURES = {
@@ -136,6 +138,7 @@ def totals(
     day: date,
     zone: ZoneInfo,
     teams: Mapping[str, str] | None = None,
+    workers: Iterable[Seen] = (),
 ) -> tuple[pd.DataFrame, list[Problem]]:
     """
     Return the totals of a day by job, team and worker, and what could not be used.
@@ -148,11 +151,12 @@ def totals(
     :param day: the day
     :param zone: the time zone of the day
     :param teams: the team of each job, for sets that do not name a team
+    :param workers: who was seen working on what: tells teams apart that share a job
     :return: ``schema.WORKTEAM``, sorted.
     """
     known, problems = _usable(_mappings(points), day, zone)
     chosen = _finest(known)
-    team_of = {**(teams or {}), **_teams(known)}
+    team_of = _Teams(known, teams or {}, workers)
     sums: dict[tuple[str, str, str, str, str], list[float]] = {}
     for point in known:
         measure = MEASURES[point["metric"]]
@@ -160,9 +164,9 @@ def totals(
         names = _names(point)
         if chosen.get((said.get("job", ""), measure)) != names:
             continue
-        job = said.get("job", "")
-        team = said.get("team", "") or team_of.get(job, "")
-        key = (job, team, said.get("worker", ""), measure, " ".join(names))
+        job, worker = said.get("job", ""), said.get("worker", "")
+        team = said.get("team", "") or team_of(job, worker)
+        key = (job, team, worker, measure, " ".join(names))
         sums.setdefault(key, []).append(float(point["sum"]))
     return _frame(day, sums), problems
 
@@ -244,14 +248,26 @@ def _finest(points: Iterable[Mapping[str, Any]]) -> dict[tuple[str, str], tuple[
     }
 
 
-def _teams(points: Iterable[Mapping[str, Any]]) -> dict[str, str]:
-    """Return the team of each job that other sets of dimensions name together with exactly one."""
-    teams: dict[str, set[str]] = {}
-    for point in points:
-        said = _said(point)
-        if {"job", "team"} <= said.keys():
-            teams.setdefault(said["job"], set()).add(said["team"])
-    return {job: next(iter(found)) for job, found in teams.items() if len(found) == 1}
+class _Teams:
+    """Which team a total belongs to whose dimensions do not say it; "" where there may be several."""
+
+    def __init__(
+        self, points: Iterable[Mapping[str, Any]], teams: Mapping[str, str], workers: Iterable[Seen]
+    ) -> None:
+        said = [_said(point) for point in points]
+        self._of_job = {**teams, **_only((s["job"], s["team"]) for s in said if {"job", "team"} <= s.keys())}
+        self._of_worker = _only(((seen.job, seen.worker), seen.team) for seen in workers)
+
+    def __call__(self, job: str, worker: str) -> str:
+        return self._of_worker.get((job, worker)) or self._of_job.get(job, "")
+
+
+def _only(pairs: Iterable[tuple[_K, str]]) -> dict[_K, str]:
+    """Return the value of each key; "" where it has several."""
+    found: dict[_K, str] = {}
+    for key, value in pairs:
+        found[key] = value if found.get(key, value) == value else ""
+    return found
 
 
 def _frame(day: date, sums: Mapping[tuple[str, str, str, str, str], Collection[float]]) -> pd.DataFrame:

@@ -123,7 +123,23 @@ def test_the_team_of_a_job_is_taken_from_elsewhere() -> None:
     found = read([worker, team], teams={"cats": "red"})
     assert found == {("cats", "blue", "ann", "submitted"): 5, ("cats", "blue", "", "accepted"): 5}
     other = point("TasksAccepted", 5, LabelingJob="cats", Workteam="green")
-    assert ("cats", "", "ann", "submitted") in read([worker, team, other])
+    assert ("cats", "", "ann", "submitted") in read([worker, team, other], teams={"cats": "red"})
+
+
+def test_teams_that_share_a_job_are_told_apart_by_their_workers() -> None:
+    points = [
+        point("TasksSubmitted", 1, LabelingJob="cats", WorkerId=name) for name in ("ann", "bob", "cid", "dan")
+    ]
+    workers = [
+        Seen("cats", "blue", "ann", ""),
+        Seen("cats", "green", "bob", ""),
+        Seen("cats", "blue", "cid", ""),
+        Seen("cats", "green", "cid", ""),
+        Seen("dogs", "blue", "dan", ""),
+    ]
+    for some in (workers, workers[::-1]):
+        teams = {worker: team for _, team, worker, _ in read(points, workers=some)}
+        assert teams == {"ann": "blue", "bob": "green", "cid": "", "dan": ""}
 
 
 def test_bad_values_are_counted() -> None:
