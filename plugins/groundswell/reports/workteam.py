@@ -255,11 +255,14 @@ class _Teams:
         self, points: Iterable[Mapping[str, Any]], teams: Mapping[str, str], workers: Iterable[Seen]
     ) -> None:
         said = [_said(point) for point in points]
-        self._of_job = {**teams, **_only((s["job"], s["team"]) for s in said if {"job", "team"} <= s.keys())}
-        self._of_worker = _only(((seen.job, seen.worker), seen.team) for seen in workers)
+        workers = list(workers)
+        pairs = [(names["job"], names["team"]) for names in said if {"job", "team"} <= names.keys()]
+        self._of_job = {**teams, **_only((who.job, who.team) for who in workers), **_only(pairs)}
+        self._of_worker = _only(((who.job, who.worker), who.team) for who in workers)
 
     def __call__(self, job: str, worker: str) -> str:
-        return self._of_worker.get((job, worker)) or self._of_job.get(job, "")
+        known = self._of_worker.get((job, worker))
+        return self._of_job.get(job, "") if known is None else known
 
 
 def _only(pairs: Iterable[tuple[_K, str]]) -> dict[_K, str]:

@@ -226,14 +226,12 @@ def _workteam(
     settings: ReportSettings, inputs: Inputs, day: date, activity: pd.DataFrame, jobs: list[dict[str, Any]]
 ) -> tuple[pd.DataFrame | None, list[Problem]]:
     """Return the totals of a day by metrics, None where they are not read; and what could not be used."""
-    from groundswell.reports.workteam import totals
+    from groundswell.reports.workteam import seen, totals
 
     if settings.sources.workteam is None:
         return None, []
     teams = {job["job"]: job["team"] for job in jobs if job.get("team")}
-    distinct = activity[["job", "team"]].drop_duplicates()
-    teams |= dict(zip(distinct["job"], distinct["team"], strict=True))
-    return totals(inputs.workteam(day), day, settings.zone, teams)
+    return totals(inputs.workteam(day), day, settings.zone, teams, seen(activity))
 
 
 def _digests(reports: Reports, inputs: Inputs, day: date) -> dict[str, str]:
