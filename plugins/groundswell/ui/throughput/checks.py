@@ -15,7 +15,7 @@ from groundswell.ui.throughput.listings import Asked
 Row = Mapping[str, Any]
 
 #: Rows of a list that are shown at once.
-PAGE_SIZE = 25
+PAGE_SIZE = 10
 #: Changes of a revision that are named.
 MOST_CHANGES = 6
 _SEVERITIES = {"warning": 0, "notice": 1}

@@ -42,17 +42,17 @@ _MEASURES = (
     Measure("seconds_median", "Median time", "Median time per task", formats.seconds),
     Measure("seconds_p90", "90th percentile", "90th percentile of time", formats.seconds),
     Measure("tasks_per_hour", "Tasks per hour", "Tasks per hour", formats.rate),
-    Measure("agreement", "Agreement", "Agreement with the consensus", formats.share, "more", in_points=True),
+    Measure("agreement", "Agreement", "Agreement", formats.share, "more", in_points=True),
     Measure("accuracy", "Accuracy", "Estimated accuracy", formats.share, "more", in_points=True),
     Measure("gold_score", "Gold score", "Gold score", formats.share, "more", in_points=True),
     Measure("earned_cents", "Earned", "Earned by workers", formats.cents),
     Measure("cost_cents", "Cost", "Cost, fees included", formats.cents),
     Measure("hourly_pay", "Pay per hour", "Pay per active hour", formats.dollars, "more"),
     Measure("settled_labels", "Settled labels", "Settled labels", formats.count),
-    Measure("cost_per_label", "Cost per label", "Cost per settled label", formats.dollars, "less"),
+    Measure("cost_per_label", "Cost per label", "Cost per label", formats.dollars, "less"),
     Measure("human_labels", "Labels by people", "Labels by people", formats.count),
     Measure("machine_labels", "Labels by machine", "Labels by machine", formats.count),
-    Measure("machine_share", "By machine", "Share of machine labels", formats.share, in_points=True),
+    Measure("machine_share", "By machine", "Labels by machine", formats.share, in_points=True),
 )
 
 MEASURES: Mapping[str, Measure] = {measure.name: measure for measure in _MEASURES}
@@ -75,8 +75,6 @@ TOTALS = (
 
 _SHOWN = (
     "submitted",
-    "returned",
-    "declined",
     "active_seconds",
     "seconds_per_task",
     "seconds_median",
@@ -85,11 +83,12 @@ _SHOWN = (
     "agreement",
     "accuracy",
     "gold_score",
-    "earned_cents",
     "hourly_pay",
+    "earned_cents",
 )
 _COST = ("cost_cents", "cost_per_label")
-_MACHINE = ("human_labels", "machine_labels")
+_MACHINE = ("machine_share",)
+_GIVEN_UP = ("returned", "declined")
 
 
 @dataclass(frozen=True)
@@ -127,10 +126,12 @@ LISTINGS: Mapping[str, Listing] = {
             "Jobs",
             ("job", "task_type"),
             ("Job", "Task type"),
-            ("active_workers", *_SHOWN, *_COST, *_MACHINE),
+            ("active_workers", *_SHOWN, *_COST, *_MACHINE, *_GIVEN_UP),
         ),
-        Listing("workers", "Workers", ("worker", "team"), ("Worker", "Team"), _SHOWN),
-        Listing("days", "Days", ("day",), ("Day",), ("active_workers", *_SHOWN, *_COST), order="-day"),
+        Listing("workers", "Workers", ("worker", "team"), ("Worker", "Team"), (*_SHOWN, *_GIVEN_UP)),
+        Listing(
+            "days", "Days", ("day",), ("Day",), ("active_workers", *_SHOWN, *_COST, *_GIVEN_UP), order="-day"
+        ),
     )
 }
 #: What the sources of the reports are called, and by what name the address knows them.
@@ -139,7 +140,7 @@ SOURCE_WORDS: Mapping[str, tuple[str, str]] = {
     "ledger": ("Public workforce", "public"),
 }
 #: Rows of a table that are shown at once.
-PAGE_SIZE = 50
+PAGE_SIZE = 25
 
 
 def shown(measure: str, value: Any) -> str:

@@ -13,7 +13,7 @@ def rows_csv(view: View) -> tuple[bytes, str]:
     """Return the rows that pass the filters, as the CSV files of the reports write them, and a file name."""
     from groundswell.reports import tables
 
-    frame = schema.WORKERS.empty() if view.span is None else view.rows().frame
+    frame = schema.WORKERS.empty() if view.span is None else view.rows().period.rows
     columns = list(schema.WORKERS.key)
     ordered = frame.sort_values(columns, kind="stable", ignore_index=True)
     return tables.to_csv(ordered, schema.WORKERS), f"throughput-{_days(view)}.csv"

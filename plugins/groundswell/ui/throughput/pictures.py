@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import date, timedelta
+from datetime import date
 from typing import Any
 
+from groundswell.reports import trends
 from groundswell.reports.html import charts, formats
-from groundswell.ui.throughput.filters import Span
 from groundswell.ui.throughput.queries import Rows
 
 Row = Mapping[str, Any]
@@ -32,12 +32,21 @@ class Chart:
 
 @dataclass(frozen=True)
 class _Course:
-    """Measures over time: a row per day, or per week, of the range; None where nothing was reported."""
+    """Measures over time: a row per day or week of the range; None where nothing was reported.
 
-    every: str
-    dates: Sequence[date]
+    :param buckets: the first day of each day or week, by its name
+    :param teams: rows by team as well
+    """
+
+    every: trends.Every
+    buckets: Mapping[str, date]
     rows: Sequence[Row | None]
     teams: Sequence[Row]
+
+    @property
+    def dates(self) -> list[date]:
+        """The first day of each."""
+        return list(self.buckets.values())
 
     def values(self, measure: str, scale: float = 1.0) -> list[float | None]:
         return [None if row is None else _number(row[measure], scale) for row in self.rows]
@@ -56,18 +65,9 @@ def draw(rows: Rows, fair_pay: float) -> list[Chart]:
 def _course(rows: Rows) -> _Course:
     span = rows.days.span
     every = "day" if span.days <= MOST_DAYS else "week"
-    over = rows if every == "day" else rows.by_week()
-    total = {formats.as_day(row["day"]): row for row in over.by("day")}
-    return _Course(
-        every, (dates := _dates(span, every)), [total.get(day) for day in dates], over.by("day", "team")
-    )
-
-
-def _dates(span: Span, every: str) -> list[date]:
-    if every == "day":
-        return [span.first + timedelta(days=number) for number in range(span.days)]
-    monday = span.first - timedelta(days=span.first.weekday())
-    return [monday + timedelta(days=days) for days in range(0, (span.last - monday).days + 1, 7)]
+    buckets = dict(trends.buckets(span.first, span.last, every))
+    total = {row[every]: row for row in rows.by(every)}
+    return _Course(every, buckets, [total.get(name) for name in buckets], rows.by(every, "team"))
 
 
 def _tasks(course: _Course) -> Chart | None:
@@ -78,12 +78,12 @@ def _tasks(course: _Course) -> Chart | None:
         return None
     teams = sorted((team for team in amounts if amounts[team]), key=lambda team: (-amounts[team], team))
     apart = teams if len(teams) <= MOST_TEAMS + 1 else teams[:MOST_TEAMS]
-    places = {day: place for place, day in enumerate(course.dates)}
+    places = {name: place for place, name in enumerate(course.buckets)}
     series: Series = {formats.clean(team, 40) or formats.NONE: [None] * len(places) for team in apart}
     if len(apart) < len(teams):
         series[_OTHERS] = [None] * len(places)
     for row in course.teams:
-        place, number = places.get(formats.as_day(row["day"])), _number(row["submitted"])
+        place, number = places.get(row[course.every]), _number(row["submitted"])
         if place is None or not number:
             continue
         name = formats.clean(row["team"], 40) or formats.NONE

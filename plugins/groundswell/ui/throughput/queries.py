@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import date
 from typing import TYPE_CHECKING, Any
 
@@ -23,10 +24,7 @@ CHOICES = ("team", "job", "worker")
 #: Workers that are suggested; more would make the page heavy.
 MOST_SUGGESTED = 2_000
 _DID_SOMETHING = ["submitted", "returned", "declined"]
-#: The level of the summary that stands in for a day whose rows no longer tell workers apart.
-_STAND_IN = "team_job"
 _SMALLER = {table.name: table for table in schema.TABLES}
-_PUBLIC_TEAM = "public"
 
 
 @dataclass(frozen=True)
@@ -34,53 +32,39 @@ class Rows:
     """The rows of a range of days that pass the filters.
 
     :param days: the days and their records
-    :param frame: one row per day, source, team, job, task type and worker, as in the workers table
+    :param period: their rows, by day, source, team, job, task type and worker
     :param choices: for each of :data:`CHOICES`, the values that the days have, whatever the filters
     :param unread: days whose rows cannot be read, and why
     :param sealed: days whose rows no longer tell workers apart, for their age
     """
 
     days: Days
-    frame: pandas.DataFrame
+    period: Period
     choices: Mapping[str, Sequence[str]]
     unread: Mapping[date, str]
     sealed: Sequence[date]
-    period: Period
 
     @property
     def empty(self) -> bool:
         """Whether nothing passes the filters."""
-        return len(self.frame) == 0
+        return len(self.period) == 0
 
     def by(self, *keys: str) -> list[Row]:
         """Return one row of measures for each value of the keys; one row in all without keys."""
-        rows: list[Row] = self.period.by(*keys).to_dict("records")
+        rows: list[Row] = self.period.by(*keys).drop(columns="bins").to_dict("records")
         workers = self._active_workers(keys)
         for row in rows:
-            row["active_workers"] = workers.get(tuple(str(row[key]) for key in keys), 0)
+            row["active_workers"] = workers.get(tuple(row[key] for key in keys), 0)
         return rows
 
-    def by_week(self) -> Rows:
-        """Return the same rows with Mondays for days."""
-        import pandas as pd
-
-        from groundswell.reports.period import Period
-
-        days = pd.to_datetime(self.frame["day"])
-        mondays = (days - pd.to_timedelta(days.dt.weekday, unit="D")).dt.strftime("%Y-%m-%d")
-        frame = self.frame.assign(day=mondays.astype("str"))
-        return replace(self, frame=frame, period=Period([frame]))
-
-    def _active_workers(self, keys: Sequence[str]) -> dict[tuple[str, ...], int]:
-        did = self.frame[_DID_SOMETHING].fillna(0).sum(axis=1) > 0
-        active = self.frame.loc[did & (self.frame["worker"] != ""), [*keys, "worker"]].drop_duplicates()
-        if not keys:
-            return {(): len(active)}
-        found = active.groupby(list(keys), sort=False).size()
-        return {
-            tuple(str(part) for part in (key if isinstance(key, tuple) else (key,))): int(count)
-            for key, count in found.items()
-        }
+    def _active_workers(self, keys: Sequence[str]) -> Counter[tuple[str, ...]]:
+        """Count the workers of each group who submitted, returned or declined a task."""
+        rows = self.period.rows
+        did = rows[_DID_SOMETHING].fillna(0).sum(axis=1).to_numpy(bool) & (rows["worker"] != "").to_numpy(
+            bool
+        )
+        columns = [rows[key].to_numpy(object)[did] for key in (*keys, "worker")]
+        return Counter(key[:-1] for key in set(zip(*columns, strict=True)))
 
 
 def rows_of(reader: Reader, span: Span, filters: Filters) -> Rows:
@@ -89,65 +73,44 @@ def rows_of(reader: Reader, span: Span, filters: Filters) -> Rows:
     :raises UnreachableError: the store does not answer
     """
     days = reader.read(span)
-    frame, unread, sealed = _whole(reader, days)
-    wanted = tuple(sorted(filters.rows().items()))
+    tables, unread = reader.tables(days, "workers")
+    summaries, _ = reader.tables(days, "summary")
+    key = (days.key, tuple(tables))
 
-    def make() -> Rows:
+    def make_all() -> Period:
         from groundswell.reports.period import Period
 
-        some = _passing(frame, filters)
-        return Rows(days, some, _choices(frame), {**days.unread, **unread}, sealed, Period([some]))
+        return Period(list(tables.values()), [_exact(table, span) for table in summaries.values()])
 
-    return reader.kept.get(("rows", days.key, tuple(unread), wanted), make, lambda rows: 2 * size(rows.frame))
+    def make() -> Rows:
+        everything = reader.kept.get(("whole", key), make_all, _size)
+        some = everything.filtered(**_wanted(everything, filters))
+        choices = {name: everything.values(name)[:MOST_SUGGESTED] for name in CHOICES}
+        sealed = [day for day, record in days.records.items() if record.get("sealed") == "workers"]
+        return Rows(days, some, choices, {**days.unread, **unread}, sealed)
 
-
-def _whole(reader: Reader, days: Days) -> tuple[pandas.DataFrame, Mapping[date, str], Sequence[date]]:
-    """Return the rows of all days, and the days whose rows cannot be read or are gone."""
-    tables, unread = reader.tables(days, "workers")
-    sealed = [day for day in days.records if day not in tables and day not in unread]
-
-    def make() -> pandas.DataFrame:
-        import pandas as pd
-
-        frames = [*tables.values(), *_stand_ins(reader, days, sealed)]
-        return pd.concat(frames, ignore_index=True) if frames else schema.WORKERS.empty()
-
-    key = ("whole", days.key, tuple(tables))
-    return reader.kept.get(key, make, size), unread, sealed
+    wanted = tuple(sorted(filters.rows().items()))
+    return reader.kept.get(("rows", span, key, tuple(unread), wanted), make, lambda rows: _size(rows.period))
 
 
-def _stand_ins(reader: Reader, days: Days, sealed: Sequence[date]) -> list[pandas.DataFrame]:
-    """Return the rows of days that are too old to tell workers apart: by team and job, from their summary."""
-    if not sealed:
-        return []
-    old = Days(days.span, {day: days.records[day] for day in sealed})
-    tables, _ = reader.tables(old, "summary")
-    frames = []
-    for table in tables.values():
-        rows = table[table["level"] == _STAND_IN]
-        source = (rows["team"] == _PUBLIC_TEAM).map({True: "ledger", False: "worker_activity"})
-        frames.append(schema.WORKERS.conform(rows.assign(source=source)))
-    return frames
+def _exact(summary: pandas.DataFrame, span: Span) -> pandas.DataFrame:
+    """Return the rows that exact medians come from: those of workers only matter where there is one day."""
+    return summary if span.days == 1 else summary[summary["level"] != "worker"]
 
 
-def _passing(frame: pandas.DataFrame, filters: Filters) -> pandas.DataFrame:
-    for column, value in filters.rows().items():
-        passing = _names_worker(frame, value) if column == "worker" else frame[column] == value
-        frame = frame[passing]
-    return frame.reset_index(drop=True)
+def _size(period: Period) -> int:
+    return 2 * size(period.rows)  # the histograms are kept a second time, as numbers
 
 
-def _names_worker(frame: pandas.DataFrame, text: str) -> pandas.Series:
-    """Return which rows are of workers whose pseudonym begins with a text, or whose name holds it."""
-    named = frame["name"].str.lower().str.contains(text.lower(), regex=False)
-    return frame["worker"].str.startswith(text) | named
-
-
-def _choices(frame: pandas.DataFrame) -> dict[str, list[str]]:
-    return {
-        column: sorted(value for value in frame[column].unique() if value)[:MOST_SUGGESTED]
-        for column in CHOICES
-    }
+def _wanted(period: Period, filters: Filters) -> dict[str, str | list[str]]:
+    """Return the filters as a period takes them: a worker may be named by the beginning, or by the name."""
+    wanted: dict[str, str | list[str]] = dict(filters.rows())
+    if filters.worker:
+        rows = period.rows[["worker", "name"]].drop_duplicates()
+        named = rows["name"].str.lower().str.contains(filters.worker.lower(), regex=False)
+        found = rows.loc[rows["worker"].str.startswith(filters.worker) | named, "worker"]
+        wanted["worker"] = sorted({*found} - {""})
+    return wanted
 
 
 def smaller(reader: Reader, days: Days, name: str, filters: Filters) -> pandas.DataFrame:

@@ -56,9 +56,7 @@ def _total(measure: Measure, now: Row, before: Row | None, fair_pay: float) -> T
         change=change,
         before="" if earlier is None else shown(measure.name, earlier),
         mood=mood,
-        warning=f"below the fair pay of {formats.dollars(fair_pay)} that the settings ask for"
-        if low_pay
-        else "",
+        warning=f"below the fair pay of {formats.dollars(fair_pay)}" if low_pay else "",
     )
 
 
@@ -116,4 +114,4 @@ def interval(row: Row) -> str:
     low, high = _value(row, "accuracy_low"), _value(row, "accuracy_high")
     if low is None or high is None:
         return ""
-    return f"90% interval {formats.share(low)} to {formats.share(high)}"
+    return f"90% sure: {formats.share(low)} to {formats.share(high)}"
