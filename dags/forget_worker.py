@@ -2,8 +2,8 @@
 Forget a worker: remove who it was from the reports and from what they are made of.
 
 Raw events, names, and every report that names the worker are written anew, old revisions included; the
-numbers of teams and jobs stay as they are, with the worker's work under "forgotten". What is kept is a mark by
-which later events of the worker are recognised and not taken in again. **The ledgers of batches keep worker
+numbers of teams and jobs stay as they are, with the worker's work under "forgotten". What is kept is a mark
+by which later events of the worker are recognised and not taken in. **The ledgers of batches keep worker
 ids**: they are records of money. Airflow keeps the parameters of runs: give the pseudonym, as in the reports,
 where you can. The task returns what was done; it may be done again at any time.
 """
