@@ -87,7 +87,7 @@ def findings(anomalies: Sequence[Row], *, with_day: bool = False) -> list[Findin
         Finding(
             severity=text(row, "severity") or "notice",
             kind=wording.kind(text(row, "kind")),
-            who=text(row, "worker"),
+            who=formats.clean(text(row, "worker"), formats.MOST_NAME),
             where=_where(row),
             reason=text(row, "reason"),
             day=_day(row) if with_day else "",
@@ -146,7 +146,7 @@ def _disagreement(row: Row, with_day: bool) -> Disagreement:
     return Disagreement(
         what=wording.measure(text(row, "measure")).label,
         where=_where(row),
-        who=text(row, "worker") or "all workers",
+        who=formats.clean(text(row, "worker"), formats.MOST_NAME) or "all workers",
         by_events=form(wording.value("by_events", row)),
         by_metric=form(wording.value("by_metric", row)),
         difference=formats.signed(_difference(row), form(abs(_difference(row)))) if both else formats.NONE,
@@ -163,7 +163,8 @@ def _difference(row: Row) -> float:
 
 
 def _where(row: Row) -> str:
-    return " \u00b7 ".join(name for name in (text(row, "team"), text(row, "job")) if name)
+    names = (formats.clean(text(row, key), formats.MOST_NAME) for key in ("team", "job"))
+    return " \u00b7 ".join(name for name in names if name)
 
 
 def _day(row: Row) -> str:

@@ -16,7 +16,7 @@ Value = float | int | None
 Form = Callable[[float | None], str]
 Series = Mapping[str, Sequence[Value]]
 
-NARROW, HALF, WIDE = 380, 440, 900
+NARROW, HALF, WIDE = 370, 390, 900
 """Widths of drawings in px: narrow screens, half a page, a page."""
 
 _DASHES: tuple[tuple[float, ...], ...] = ((), (7, 3), (3, 2), (11, 3, 3, 3), (5, 5), (1.5, 3.5))

@@ -11,8 +11,8 @@ from typing import Any
 NONE = "\u2013"
 """Shown where there is nothing to count or to compute from."""
 
-MOST_TEXT = 200
-"""Characters of a stranger's text that are shown."""
+MOST_TEXT, MOST_NAME = 200, 80
+"""Characters of a stranger's text, and of a name, that are shown."""
 
 _MINUS = "\u2212"
 _JOINERS = {"\u200c", "\u200d"}  # Persian, Indic scripts and emoji are written with them
@@ -23,6 +23,8 @@ _WEEKDAYS = ("Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday",
 def clean(text: object, most: int = MOST_TEXT) -> str:
     """Return text on one line that can be encoded and shown: what is not printable becomes ``\ufffd``."""
     raw = str(text)
+    if len(raw) <= most and raw.isprintable():
+        return raw.strip()
     cut = raw[: most + 1]
     cut = "".join(_letter(letter) for letter in cut)
     return f"{cut[:most].rstrip()}\u2026" if len(raw) > most else cut.strip()

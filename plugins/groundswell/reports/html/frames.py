@@ -24,22 +24,18 @@ class Tables(Protocol):
     problems: pd.DataFrame
 
 
-class Days(Protocol):
-    """Rows of several days, added up as one asks; :class:`groundswell.reports.period.Period`."""
-
-    def by(self, *keys: str) -> pd.DataFrame:
-        """Return one row per value of the keys with all measures."""
-
-    def trend(self, key: str, measure: str, every: str = "day") -> pd.DataFrame:
-        """Return a measure per day or week and value of a key."""
-
-
 def rows(frame: pd.DataFrame | None) -> list[Row]:
     """Return the rows of a frame in its order; None where there is no frame."""
     if frame is None or not len(frame.columns):
         return []
-    columns = [frame[name].astype(object).where(frame[name].notna(), None).tolist() for name in frame.columns]
-    return [dict(zip(frame.columns, values, strict=True)) for values in zip(*columns, strict=True)]
+    names = [name for name in frame.columns if name != "bins"]
+    columns = [_values(frame[name]) for name in names]
+    return [dict(zip(names, values, strict=True)) for values in zip(*columns, strict=True)]
+
+
+def _values(column: pd.Series) -> list[Any]:
+    values: list[Any] = column.to_numpy(dtype=object).tolist()
+    return [None if formats.missing(value) else value for value in values]
 
 
 def text(row: Row, key: str) -> str:
@@ -69,14 +65,25 @@ def series(
     days: Sequence[date],
     key: str,
     value: Callable[[Row], float | None],
-    time: str = "day",
 ) -> dict[str, list[float | None]]:
-    """Arrange rows of days as one list per value of a key; a day without a row is None."""
+    """Arrange rows of days, or weeks, as one list per value of a key; a day without a row is None.
+
+    :param days: the days, or the Mondays of the weeks.
+    """
     place = {day: index for index, day in enumerate(days)}
     result: dict[str, list[float | None]] = {}
     for row in found:
-        index = place.get(formats.as_day(row[time]))
+        index = place.get(when(row))
         if index is not None:
             name = text(row, key) if key else ""
             result.setdefault(name, [None] * len(days))[index] = value(row)
     return result
+
+
+def when(row: Row) -> date:
+    """Return the day of a row, or the Monday of its week (``2026-W41``)."""
+    week = text(row, "week")
+    if week:
+        year, _, number_of_week = week.partition("-W")
+        return date.fromisocalendar(int(year), int(number_of_week), 1)
+    return formats.as_day(row["day"])

@@ -48,12 +48,11 @@ def trends(scope: Scope) -> Section:
 
 def _courses(scope: Scope) -> list[str]:
     drawn = []
+    weekly = len(scope.mondays) >= _WEEKS_FROM
+    days = scope.mondays if weekly else scope.days
     order = [text(row, "team") for row in frames.biggest(scope.rows_by("team"), "submitted", "team")]
     for measure, title in _COURSES:
-        days, found = scope.weekly("team", measure)
-        weekly = len(days) >= _WEEKS_FROM
-        if not weekly:
-            days, found = scope.days, scope.course_of("team", measure)
+        found = scope.course_of("team", measure, weekly=weekly)
         known = {
             name or "Not named": found[name]
             for name in sorted(
@@ -78,8 +77,7 @@ def _courses(scope: Scope) -> list[str]:
 
 
 def _whole_weeks(scope: Scope) -> str:
-    days, _ = scope.weekly("team", "submitted")
-    if len(days) < _WEEKS_FROM:
+    if len(scope.mondays) < _WEEKS_FROM:
         return "Lines are by team and day."
     ends = [
         end

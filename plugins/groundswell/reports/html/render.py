@@ -27,7 +27,7 @@ from groundswell.reports.html import (
     tiles,
     wording,
 )
-from groundswell.reports.html.frames import Days, Row, Tables
+from groundswell.reports.html.frames import Row, Tables
 from groundswell.reports.html.scope import Scope
 from groundswell.reports.html.sections import Section
 from groundswell.reports.html.state import Record, State
@@ -35,6 +35,7 @@ from groundswell.reports.html.state import Record, State
 if TYPE_CHECKING:
     import pandas as pd
 
+    from groundswell.reports.period import Period
     from groundswell.reports.settings import ReportSettings
 
 _SECTIONS: tuple[Callable[[Scope], Section], ...] = (
@@ -56,7 +57,7 @@ class _Attention:
     problems: Sequence[Row]
 
 
-def render_day(tables: Tables, record: Record, trend: Days | None, settings: ReportSettings) -> str:
+def render_day(tables: Tables, record: Record, trend: Period | None, settings: ReportSettings) -> str:
     """Return the HTML report of one day.
 
     :param tables: the tables of the day.
@@ -74,7 +75,7 @@ def render_day(tables: Tables, record: Record, trend: Days | None, settings: Rep
 
 
 def render_period(
-    period: Days,
+    period: Period,
     title: str,
     first: date,
     last: date,
@@ -102,6 +103,8 @@ def _page(title: str, about: Scope, look: _Attention, where: State) -> str:
     troubles = attention.troubles(look.problems)
     compared = attention.compared(look.sources, with_day=not about.one_day)
     parts = [make(about) for make in _SECTIONS]
+    if about.idle:
+        parts = [part for part in parts if not part.nothing]
     zone = about.settings.time_zone
     days = f"{formats.day(about.first)} to {formats.day(about.last)}, " if not about.one_day else ""
     usual = about.usual("submitted")
@@ -114,7 +117,7 @@ def _page(title: str, about: Scope, look: _Attention, where: State) -> str:
         "time_zone": hours[0].upper() + hours[1:],
         "state": where,
         "totals_title": "The day in total" if about.one_day else "The period in total",
-        "summary": tiles.summary(about, len(findings)),
+        "summary": tiles.summary(about, len(findings)) + _silence(about, troubles),
         "tiles": tiles.tiles(about),
         "comparison": f"Usual: the median of {usual.words}, with the lowest and the highest of them."
         if usual
@@ -135,6 +138,14 @@ def _page(title: str, about: Scope, look: _Attention, where: State) -> str:
         ],
     }
     return _environment().get_template("report.html.j2").render(page=page)
+
+
+def _silence(about: Scope, troubles: Sequence[attention.Trouble]) -> str:
+    if not about.idle:
+        return ""
+    if troubles:
+        return f" {wording.many(len(troubles), 'problem')} with the input may be the reason; see below."
+    return " All sources that are read answered, so nobody worked."
 
 
 def _about(about: Scope) -> list[str]:

@@ -10,13 +10,17 @@ from statistics import median
 from typing import TYPE_CHECKING
 
 from groundswell.reports.html import charts, formats, frames, wording
-from groundswell.reports.html.frames import Days, Row, Tables
+from groundswell.reports.html.frames import Row, Tables
 
 if TYPE_CHECKING:
+    from groundswell.reports.period import Period
     from groundswell.reports.settings import ReportSettings
 
 WINDOW_DAYS = 28
-"""Days whose course a report of one day shows, itself included."""
+"""Days before its own whose course a report of one day shows."""
+
+MOST_OPEN = 60
+"""Rows of a table that are open: of longer ones fewer, see :mod:`groundswell.reports.html.tabling`."""
 
 _SAME_WEEKDAYS = 3
 """Days of the same weekday that must be known to compare with these; otherwise with all days with work."""
@@ -49,9 +53,10 @@ class Scope:
     last: date
     settings: ReportSettings
     rows_by: Callable[..., list[Row]]
-    course: Days | None
+    course: Period | None
     noun: str
     flags: Mapping[str, Sequence[str]] = field(default_factory=dict)
+    _cache: dict[tuple[str, str], list[Row]] = field(default_factory=dict)
 
     @property
     def one_day(self) -> bool:
@@ -63,6 +68,11 @@ class Scope:
         """All measures of all work."""
         found = self.rows_by()
         return found[0] if found else {}
+
+    @property
+    def idle(self) -> bool:
+        """Whether there is nothing to report but that."""
+        return not self.total
 
     @cached_property
     def workers(self) -> list[Row]:
@@ -81,51 +91,59 @@ class Scope:
         """The days of trends: those of the report, or of the weeks before and up to its day."""
         if not self.one_day:
             return frames.dates(self.first, self.last)
-        known = [day for day in self._known if day <= self.last]
-        first = min([*known, self.last])
-        return frames.dates(max(first, self.last - timedelta(days=WINDOW_DAYS - 1)), self.last)
+        return frames.dates(min([*self.daily, self.last]), self.last)
 
     @cached_property
     def daily(self) -> dict[date, Row]:
-        """The row of each day that is known, up to the last of the report."""
-        if self.course is None:
-            return {self.last: {**self.total, "workers": len(self.workers)}} if self.one_day else {}
-        found = {formats.as_day(row["day"]): dict(row) for row in frames.rows(self.course.by("day"))}
-        people = self._people()
-        for day, row in found.items():
-            row["workers"] = people.get(day)
-        return dict(sorted((day, row) for day, row in found.items() if day <= self.last))
+        """The row of each day of the window that is known."""
+        if self._course is None:
+            return {self.last: {**self.total, "workers": len(self.workers)}} if self.total else {}
+        found = {frames.when(row): dict(row) for row in frames.rows(self._course.by("day"))}
+        rows = self._course.rows
+        at_work = rows[(rows["worker"] != "") & (rows["submitted"].fillna(0) > 0)]
+        for day, people in at_work.groupby("day")["worker"].nunique().items():
+            found[formats.as_day(day)]["workers"] = int(people)
+        return dict(sorted(found.items()))
+
+    @cached_property
+    def mondays(self) -> list[date]:
+        """The Mondays of the weeks of :attr:`days`."""
+        return sorted({day - timedelta(days=day.weekday()) for day in self.days})
 
     def over_days(self, measure: str) -> list[float | None]:
         """Return a measure of all work on each of :attr:`days`."""
         return [wording.value(measure, self.daily.get(day, {})) for day in self.days]
 
-    def course_of(self, key: str, measure: str) -> dict[str, list[float | None]]:
-        """Return a measure on each of :attr:`days` for each value of a key."""
-        return {} if self.course is None else self._series(key, measure, "day", self.days)
-
-    def weekly(self, key: str, measure: str) -> tuple[list[date], dict[str, list[float | None]]]:
-        """Return Mondays of the weeks of :attr:`days`, and a measure of each for each value of a key."""
-        mondays = sorted({day - timedelta(days=day.weekday()) for day in self.days})
-        return mondays, {} if self.course is None else self._series(key, measure, "week", mondays)
-
-    def sparks(self, key: str, names: Sequence[str] | None = None) -> dict[str, str]:
-        """Draw the submitted tasks over :attr:`days` for each value of a key."""
-        if len(self.days) < 3:
+    def course_of(self, key: str, measure: str, *, weekly: bool = False) -> dict[str, list[float | None]]:
+        """Return a measure on each of :attr:`days`, or in each of the weeks, for each value of a key."""
+        if self._course is None:
             return {}
-        drawn = self.course_of(key, "submitted")
-        wanted = drawn if names is None else {name: drawn[name] for name in names if name in drawn}
+        every = "week" if weekly else "day"
+        if (every, key) not in self._cache:
+            self._cache[every, key] = frames.rows(self._course.by(every, key))
+        days = self.mondays if weekly else self.days
+        return frames.series(self._cache[every, key], days, key, lambda row: wording.value(measure, row))
+
+    def sparks(self, key: str) -> dict[str, str]:
+        """Draw the submitted tasks over :attr:`days` for values of a key; of workers those shown at once."""
+        if len(self.days) < 3 or self._course is None:
+            return {}
+        # All measures of hundreds of workers and every day would take seconds; sums of one are quick
+        rows = self._course.rows
+        if key == "worker":
+            rows = rows[rows[key].isin([row[key] for row in self.workers[:MOST_OPEN]])]
+        place = {day.isoformat(): index for index, day in enumerate(self.days)}
+        drawn: dict[str, list[float]] = {}
+        for (value, day), tasks in rows.groupby([key, "day"])["submitted"].sum().items():
+            drawn.setdefault(formats.clean(value), [0.0] * len(place))[place[day]] += float(tasks)
         label = f"Submitted per day, {len(self.days)} days"
-        return {
-            name: charts.spark([value or 0 for value in values], label=label, width=72)
-            for name, values in wanted.items()
-        }
+        return {name: charts.spark(values, label=label, width=72) for name, values in drawn.items()}
 
     def usual(self, measure: str) -> Usual | None:
         """Return what a measure is on days like the report's; None for periods and where none are known."""
         if not self.one_day:
             return None
-        before = [day for day in self.daily if self.last - timedelta(days=WINDOW_DAYS) <= day < self.last]
+        before = [day for day in self.daily if day < self.last]
         before = [day for day in before if frames.number(self.daily[day], "submitted")]
         same = [day for day in before if day.weekday() == self.last.weekday()]
         alike = len(same) >= _SAME_WEEKDAYS
@@ -137,28 +155,15 @@ class Scope:
         return Usual(median(values), min(values), max(values), f"the last {len(values)} {what}")
 
     @cached_property
-    def _known(self) -> list[date]:
-        return sorted(self.daily)
-
-    def _people(self) -> dict[date, int]:
+    def _course(self) -> Period | None:
+        """What is known of the days that are looked at."""
         if self.course is None:
-            return {}
-        found: dict[date, int] = {}
-        for row in frames.rows(self.course.trend("worker", "submitted")):
-            if frames.text(row, "worker") and frames.number(row, "submitted"):
-                day = formats.as_day(row["day"])
-                found[day] = found.get(day, 0) + 1
-        return found
-
-    def _series(
-        self, key: str, measure: str, every: str, days: Sequence[date]
-    ) -> dict[str, list[float | None]]:
-        assert self.course is not None  # noqa: S101  # callers ask before
-        found = frames.rows(self.course.trend(key, measure, every))
-        return frames.series(found, days, key, lambda row: wording.value(measure, row))
+            return None
+        window = timedelta(days=WINDOW_DAYS) if self.one_day else timedelta(0)
+        return self.course.between(self.first - window, self.last)
 
 
-def of_day(tables: Tables, day: date, settings: ReportSettings, course: Days | None) -> Scope:
+def of_day(tables: Tables, day: date, settings: ReportSettings, course: Period | None) -> Scope:
     """Return the scope of the report of one day."""
     summary = frames.rows(tables.summary)
 
@@ -175,7 +180,7 @@ def of_day(tables: Tables, day: date, settings: ReportSettings, course: Days | N
 
 
 def of_period(
-    period: Days, first: date, last: date, settings: ReportSettings, anomalies: Sequence[Row]
+    period: Period, first: date, last: date, settings: ReportSettings, anomalies: Sequence[Row]
 ) -> Scope:
     """Return the scope of the report of a period."""
 

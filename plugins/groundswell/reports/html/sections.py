@@ -120,10 +120,11 @@ def by_worker(scope: Scope) -> Section:
     """Speed against quality and amount, and one row per worker."""
     found = scope.workers
     if not found:
-        return Section("workers", "By worker", nothing="No worker was seen.")
+        gone = frames.number(scope.total, "submitted")
+        said = "Rows that tell workers apart were removed." if gone else "No worker was seen."
+        return Section("workers", "By worker", nothing=said)
     shown = _names(found, scope)
     teams = _remarks(scope.rows_by("worker", "team"), "worker", "team")
-    first = [text(row, "worker") for row in found[: tabling.MOST_OPEN]]
     table = measured(
         found,
         (*tabling.TASKS, *tabling.TIME, *tabling.QUALITY, "rejected", *tabling.PAY),
@@ -133,7 +134,7 @@ def by_worker(scope: Scope) -> Section:
         label=shown,
         remarks=teams,
         flags=scope.flags,
-        sparks=scope.sparks("worker", first),
+        sparks=scope.sparks("worker"),
         spark="Per day",
         noun="workers",
         file="workers.csv",

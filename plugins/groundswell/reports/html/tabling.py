@@ -6,11 +6,11 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from itertools import groupby
 
-from groundswell.reports.html import wording
+from groundswell.reports.html import formats, wording
 from groundswell.reports.html.frames import Row, text
+from groundswell.reports.html.scope import MOST_OPEN
 
 OPEN_ROWS = 40
-MOST_OPEN = 60
 """Tables of up to this many rows are open; of longer ones the first :data:`OPEN_ROWS`, the rest folds."""
 
 TASKS = ("submitted", "accepted", "returned", "declined")
@@ -116,7 +116,7 @@ def measured(
         value = text(row, key)
         lines.append(
             Line(
-                name=(label or {}).get(value, value) or "Not named",
+                name=formats.clean((label or {}).get(value, value), formats.MOST_NAME) or "Not named",
                 cells=[(wording.shown(name, row), wording.interval(name, row)) for name in used],
                 remark=(remarks or {}).get(value, ""),
                 spark=(sparks or {}).get(value, ""),

@@ -67,7 +67,7 @@ def without(scope: Scope) -> list[str]:
 def summary(scope: Scope, findings: int) -> str:
     """Say in one or two sentences what happened."""
     done = frames.number(scope.total, "submitted")
-    if not done and not scope.workers:
+    if scope.idle:
         return "No work was recorded."
     teams = [row for row in scope.rows_by("team") if frames.text(row, "team")]
     text = (
@@ -77,7 +77,7 @@ def summary(scope: Scope, findings: int) -> str:
     )
     usual = scope.usual("submitted")
     if usual and usual.value:
-        text += f", {_more(done / usual.value - 1)} on {usual.words}"
+        text += f", {_more(done / usual.value - 1)} ({usual.words})"
     found = f"{wording.many(findings, 'thing')} to look at." if findings else "Nothing stands out."
     return f"{text}. {found}"
 
@@ -98,7 +98,7 @@ def _tile(scope: Scope, name: str, value: float) -> Tile:
         value=how.form(value),
         beside=_beside(scope, name),
         change=_change(name, value, usual),
-        usual=f"usual {how.form(usual.value)}" if usual else "",
+        usual=f"usual {how.form(_whole(name, usual.value))}" if usual else "",
         range=_range(name, usual),
         outside=_outside(value, usual),
         spark=charts.spark(course, label=label, low=_low(name, course), width=132, height=28)
@@ -143,6 +143,11 @@ def _range(name: str, usual: Usual | None) -> str:
         return ""
     low, high = wording.measure(name).form(usual.low), wording.measure(name).form(usual.high)
     return f"range {low} to {high}" if low != high else ""
+
+
+def _whole(name: str, value: float) -> float:
+    """Round the median of counts: half a task says no more."""
+    return float(round(value)) if wording.measure(name).form is formats.count else value
 
 
 def _low(name: str, course: Sequence[float | None]) -> float:

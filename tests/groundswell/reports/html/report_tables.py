@@ -11,6 +11,7 @@ import numpy as np
 import pandas as pd
 
 from groundswell.reports import bins, measures, schema
+from groundswell.reports.period import Period
 from groundswell.reports.settings import ReportSettings
 
 KEYS = ("day", "source", "team", "job", "task_type", "worker", "name")
@@ -41,39 +42,10 @@ class Tables:
     totals: dict[str, Any] = field(default_factory=dict)
 
 
-def grouped(frame: pd.DataFrame, keys: Sequence[str]) -> pd.DataFrame:
-    """Add up workers tables by keys, as a period does."""
-    columns = [frame[key].astype(object).to_numpy() for key in keys] or [np.full(len(frame), "", object)]
-    named, to = measures.group(columns)
-    size = len(named[0])
-    hist = bins.parse(frame["bins"]).regrouped(to)
-    found = measures.read(frame).regrouped(to, size)
-    made = found.columns(measures.through_bins(hist, size), hist.texts(size))
-    return pd.DataFrame({**dict(zip(keys, named, strict=False)), **made})
-
-
-class Period:
-    """Stands for :class:`groundswell.reports.period.Period`."""
-
-    def __init__(self, frames: Sequence[pd.DataFrame]) -> None:
-        self.frame = pd.concat(list(frames), ignore_index=True) if frames else schema.WORKERS.empty()
-
-    def by(self, *keys: str) -> pd.DataFrame:
-        return grouped(self.frame, keys)
-
-    def trend(self, key: str, measure: str, every: str = "day") -> pd.DataFrame:
-        frame = self.frame
-        if every == "week":
-            days = [date.fromisoformat(day) for day in frame["day"]]
-            frame = frame.assign(week=[str(day - timedelta(days=day.weekday())) for day in days])
-        found = grouped(frame, (every, key))
-        return found[[every, key, measure]].rename(columns={every: "day"})
-
-
 def summed(workers: pd.DataFrame, day: date) -> pd.DataFrame:
     parts = []
     for level, keys in schema.LEVELS.items():
-        part = grouped(workers, keys) if len(workers) else pd.DataFrame()
+        part = Period([workers]).by(*keys)
         parts.append(part.assign(level=level, day=str(day)))
     return schema.SUMMARY.conform(pd.concat(parts, ignore_index=True))
 
