@@ -58,7 +58,10 @@ def draw(rows: Rows, fair_pay: float) -> list[Chart]:
     :param fair_pay: dollars per active hour, drawn as a line
     """
     course = _course(rows)
-    drawn = [_tasks(course), *(make(course, fair_pay) for make in (_time, _quality, _pay, _cost, _labels))]
+    drawn = [
+        _tasks(course),
+        *(make(course, fair_pay) for make in (_time, _accuracy, _agreement, _pay, _cost, _labels)),
+    ]
     return [chart for chart in drawn if chart is not None]
 
 
@@ -97,30 +100,26 @@ def _tasks(course: _Course) -> Chart | None:
 
 def _time(course: _Course, fair_pay: float) -> Chart | None:
     series = {
-        "90th percentile": course.values("seconds_p90"),
-        "active time per task": course.values("seconds_per_task"),
+        "9 in 10 within": course.values("seconds_p90"),
+        "mean active": course.values("seconds_per_task"),
         "median": course.values("seconds_median"),
     }
     return _lines(course, series, "Time per task", formats.seconds)
 
 
-def _quality(course: _Course, fair_pay: float) -> Chart | None:
+def _accuracy(course: _Course, fair_pay: float) -> Chart | None:
     series = {
-        "estimated accuracy": course.values("accuracy"),
+        "estimate": course.values("accuracy"),
         "low end": course.values("accuracy_low"),
         "high end": course.values("accuracy_high"),
-        "agreement": course.values("agreement"),
-        "gold score": course.values("gold_score"),
     }
-    return _lines(
-        course,
-        series,
-        "Quality",
-        formats.share,
-        unit="with the 90% interval of accuracy",
-        zero=False,
-        top=1.0,
-    )
+    title = "Estimated accuracy"
+    return _lines(course, series, title, formats.share, unit="90% interval", zero=False, top=1.0)
+
+
+def _agreement(course: _Course, fair_pay: float) -> Chart | None:
+    series = {"consensus": course.values("agreement"), "known labels": course.values("gold_score")}
+    return _lines(course, series, "Agreement", formats.share, zero=False, top=1.0)
 
 
 def _pay(course: _Course, fair_pay: float) -> Chart | None:

@@ -23,6 +23,8 @@ from groundswell.ui.throughput.listings import Asked
 from groundswell.ui.throughput.reading import UnreachableError
 from groundswell.ui.throughput.service import Service, service_of
 
+_POLICY = "Content-Security-Policy"
+
 router = APIRouter(dependencies=[Depends(security.reads_metrics)])
 
 UseService = Annotated[Service, Depends(service_of)]
@@ -168,7 +170,9 @@ def period(request: Request, service: UseService, asked: UseAsked) -> Response:
         if view.span is None:
             raise problems.NotFound("report", "", "Make a report first: run the DAG worker_metrics.")
         title = parts.range_text(view.span)
-    return shell.page(request, "throughput/period.html", title=title, query=view.asked.filters.query())
+    return _framing(
+        shell.page(request, "throughput/period.html", title=title, query=view.asked.filters.query())
+    )
 
 
 @router.get("/days/{day}")
@@ -182,20 +186,25 @@ def day_page(request: Request, day: str, service: UseService) -> Response:
         raise problems.NotFound("report", day, "Choose a day from the list of the Throughput page.")
     state, kind = state_of(record)
     there = record.get("files", ())
-    return shell.page(
-        request,
-        "throughput/day.html",
-        title=parts.day_text(asked),
-        day=day,
-        record=record,
-        state=state,
-        kind=kind,
-        files=[(name, what) for name, what in downloads.FILES.items() if name in there],
-        report="report.html" in there,
-        history=revisions(record),
-        earlier=max((each for each in days if each < asked), default=None),
-        later=min((each for each in days if each > asked), default=None),
-    )
+    context = {
+        "title": parts.day_text(asked),
+        "day": day,
+        "record": record,
+        "state": state,
+        "kind": kind,
+        "files": [(name, what) for name, what in downloads.FILES.items() if name in there],
+        "report": "report.html" in there,
+        "history": revisions(record),
+        "earlier": max((each for each in days if each < asked), default=None),
+        "later": min((each for each in days if each > asked), default=None),
+    }
+    return _framing(shell.page(request, "throughput/day.html", **context))
+
+
+def _framing(response: Response) -> Response:
+    """Let a page hold a report in a frame."""
+    response.headers[_POLICY] = f"{security.HEADERS[_POLICY]}; frame-src 'self'"
+    return response
 
 
 @router.get("/days/{day}/{name}")
