@@ -2,14 +2,24 @@
 
 from __future__ import annotations
 
+from base64 import b64encode
+from hashlib import sha256
 from typing import Any, cast
 from urllib.parse import urlencode
 
 from fastapi import Request
 from fastapi.responses import Response
+from markupsafe import Markup
 from starlette.exceptions import HTTPException
 
 from groundswell.ui import shell
+
+#: The look of the one page that strangers get; it loads nothing, so it is in the page.
+_STYLE = (
+    ":root{color-scheme:light dark}body{margin:0;display:grid;min-height:100vh;place-items:center;"
+    "font:15px/1.6 system-ui,sans-serif}main{max-width:44ch;padding:24px}h1{font-size:22px;margin:0 0 8px}"
+)
+_STYLE_HASH = b64encode(sha256(_STYLE.encode()).digest()).decode()
 
 
 class PageProblem(Exception):
@@ -107,7 +117,9 @@ def _sign_in(request: Request, status: int) -> Response:
     root = shell.airflow_root(request)
     login = f"{root}/api/v2/auth/login?{urlencode({'next': f'{root}/'})}"
     name = "sign_in_fragment.html" if shell.is_fragment(request) else "sign_in.html"
-    response = shell.page(request, name, status=status, login=login)
+    response = shell.page(request, name, status=status, login=login, style=Markup(_STYLE))  # noqa: S704
     response.headers["WWW-Authenticate"] = "Bearer"
-    response.headers["Content-Security-Policy"] = "default-src 'none'; frame-ancestors 'self'"
+    response.headers["Content-Security-Policy"] = (
+        f"default-src 'none'; style-src 'sha256-{_STYLE_HASH}'; frame-ancestors 'self'"
+    )
     return response

@@ -245,8 +245,9 @@ class Record:
                 "severity": "warning",
                 "items": [],
                 "workers": list(self.workers[:2]),
-                "text": f"1 pair of workers made the same mistakes far more often than two people do, like {self.workers[0]} "
-                f"and {self.workers[1]} (9 of 11 mistakes on 40 shared items, about 3 expected); they may copy.",
+                "text": f"1 pair of workers made the same mistakes far more often than two people do, like "
+                f"{self.workers[0]} and {self.workers[1]} (9 of 11 mistakes on 40 shared items, about 3 "
+                "expected); they may copy.",
             },
             {
                 "kind": "labelled_unsettled",
