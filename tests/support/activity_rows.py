@@ -187,7 +187,7 @@ def _person(random: np.random.Generator, number: int, tasks: float) -> Person:
         team=team,
         factor=float(np.exp(random.normal(0, 0.3))),
         spread=float(random.uniform(0.3, 0.6)),
-        accuracy=float(random.beta(18, 2)),
+        accuracy=max(float(random.beta(18, 2)), 0.75),
         tasks=tasks * float(np.exp(random.normal(0, 0.3))),
         night=number % 20 == 7,
     )

@@ -23,8 +23,12 @@ if TYPE_CHECKING:
 
 MANY = 4
 """Workers that a job needs, each with enough tasks, before one of them can stand out."""
-SURE = 1e-4
+SURE = 1e-3
 """How unlikely chance must be before a share counts as lower than another (one-sided binomial tail)."""
+ROUNDING = 0.5
+"""Seconds by which a median may be off, as the log tells whole seconds."""
+ENOUGH_DAYS = 5
+"""Active days that a worker needs before a day of few tasks says anything."""
 _WARNING, _NOTICE = "warning", "notice"
 
 
@@ -38,11 +42,12 @@ class Thresholds:
         while that of the job's middle worker is three times as wide or more
     :param uniform_seconds: at a shorter median, times in whole seconds are alike by themselves
     :param same_share: same answers: one label in more than this share of answers, which others give much less
-    :param drop_share: sudden drop: fewer tasks than this share of the worker's usual day, and unusual for how
-        much these days differ
-    :param usual_days: the usual day is the median over this many days before, the active ones
-    :param agreement_below: low agreement: below this share of judged answers, and below the others'
-    :param agreement_gap: and by at least this much below; for drops, below the worker's own
+    :param drop_share: sudden drop: two active days in a row with fewer tasks than this share of what is
+        usual, fewer than half of the smallest two, and unusual for how much the worker's days differ; and the
+        others' work did not drop as well
+    :param usual_days: usual is the median over this many days before, the active ones
+    :param agreement_below: low agreement: below this share of judged answers,
+    :param agreement_gap: and surely more than this below the others'; for drops, below the worker's own
     """
 
     minimum_tasks: int = 20
@@ -138,7 +143,7 @@ def _by_time(rows: Finest, limits: Thresholds) -> Iterator[Finding]:
     spread = np.divide(high - low, median, where=median > 0, out=np.full(size, np.nan))
     for job, places in _jobs(rows, _people(rows) & (count >= limits.minimum_tasks)):
         usual, usual_spread = float(np.median(median[places])), float(np.nanmedian(spread[places]))
-        for place in places[median[places] < limits.fast_share * usual]:
+        for place in places[median[places] + ROUNDING < limits.fast_share * usual]:
             reason = (
                 f"Took {_say(median[place])} s per task of {job} (median of {count[place]} tasks); "
                 f"the middle one of {len(places)} workers took {_say(usual)} s."
@@ -186,7 +191,7 @@ def _by_agreement(rows: Finest, limits: Thresholds) -> Iterator[Finding]:
         for place in places[share < limits.agreement_below]:
             mine, here = int(agreed[place]), int(judged[place])
             usual = (good - mine) / (of - here)
-            if mine / here > usual - limits.agreement_gap or _tail(mine, here, usual) > SURE:
+            if _tail(mine, here, usual - limits.agreement_gap) > SURE:
                 continue
             reason = (
                 f"Agreed with the consensus in {_percent(mine / here)} of {here} answers to {job}; "
@@ -265,24 +270,26 @@ def _fewer_tasks(
     """Find those who did much less than usual, when others did not."""
     shares = {}
     for worker, tasks in today.items():
-        days = np.array(usual[worker].tasks)
-        middle = float(np.median(days))
-        if len(days) >= 5 and middle >= limits.minimum_tasks:
+        days = np.array([*usual[worker].tasks, tasks])
+        # Two active days together, as a night's work falls on two
+        *before, now = (days[:-1] + days[1:]) / 2
+        middle = float(np.median(before)) if len(before) >= ENOUGH_DAYS else 0.0
+        if middle >= limits.minimum_tasks:
             # A worker whose days differ much has to fall further
-            noise = max(float(np.std(np.log(days), ddof=1)), 0.25)
-            shares[worker] = (tasks / middle, middle, noise, len(days))
+            noise = max(float(np.std(np.log(before), ddof=1)), 0.25)
+            limit = min(limits.drop_share, 0.5 * min(before) / middle, float(np.exp(-4 * noise)))
+            shares[worker] = (now / middle, middle, limit, int(days[-2]))
     if len(shares) < MANY:
         return
     crowd = min(1.0, float(np.median([share for share, *_ in shares.values()])))
-    for worker, (share, middle, noise, count) in sorted(shares.items()):
-        if share < limits.drop_share * crowd and np.log(share / crowd) < -4 * noise:
+    for worker, (share, middle, limit, last) in sorted(shares.items()):
+        if share < limit * crowd:
+            tasks = today[worker]
             reason = (
-                f"Submitted {today[worker]} tasks; the median of {count} active days in the last "
-                f"{limits.usual_days} was {_say(middle)}."
+                f"Submitted {tasks} tasks, and {last} on the last active day before; in the last "
+                f"{limits.usual_days} days the usual number was {_say(middle)}."
             )
-            yield Finding(
-                worker, "", "", "sudden_drop", reason, _NOTICE, today[worker], middle, today[worker]
-            )
+            yield Finding(worker, "", "", "sudden_drop", reason, _NOTICE, tasks, _round(middle), tasks)
 
 
 def _less_agreement(
@@ -302,7 +309,7 @@ def _less_agreement(
             continue
         own = known.agreed / known.judged
         expected = max(own + fallen, 0.0)
-        if agreed / judged > expected - limits.agreement_gap or _tail(agreed, judged, expected) > SURE:
+        if _tail(agreed, judged, expected - limits.agreement_gap) > SURE:
             continue
         reason = (
             f"Agreed with the consensus in {_percent(agreed / judged)} of {judged} answers; in the last "
@@ -324,7 +331,7 @@ def _tail(good: int, of: int, share: float) -> float:
     """Return the chance of at most ``good`` in ``of`` at this share."""
     from scipy.stats import binom
 
-    return float(binom.cdf(good, of, share))
+    return float(binom.cdf(good, of, min(max(share, 0.0), 1.0)))
 
 
 def _say(value: float) -> str:
