@@ -27,7 +27,7 @@ LONGEST_JOB = timedelta(days=31)
 TASK_TYPES = {
     "ImageMultiClass": "image-classification",
     "ImageMultiClassMultiLabel": "image-classification-multi-label",
-    "BoundingBox": "object-detection",
+    "BoundingBox": "bounding-box",
     "SemanticSegmentation": "semantic-segmentation",
     "TextMultiClass": "text-classification",
     "TextMultiClassMultiLabel": "text-classification-multi-label",

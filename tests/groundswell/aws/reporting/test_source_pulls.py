@@ -318,8 +318,8 @@ def pull_jobs(
     [
         (f"{LAMBDA}ImageMultiClass", "image-classification"),
         (f"{LAMBDA}TextMultiClassMultiLabel", "text-classification-multi-label"),
-        (f"{LAMBDA}BoundingBox", "object-detection"),
-        (f"{LAMBDA}VerificationBoundingBox", "object-detection-verification"),
+        (f"{LAMBDA}BoundingBox", "bounding-box"),
+        (f"{LAMBDA}VerificationBoundingBox", "bounding-box-verification"),
         (f"{LAMBDA}AdjustmentSemanticSegmentation", "semantic-segmentation-adjustment"),
         (f"{LAMBDA}NamedEntityRecognition", "named-entity-recognition"),
         (f"{LAMBDA}SomethingNew", "unknown"),
