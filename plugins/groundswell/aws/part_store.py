@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import closing
 from functools import wraps
 from typing import Any
 
@@ -16,6 +17,8 @@ _EXISTS = frozenset({"PreconditionFailed", "412"})
 #: Another writer of the same key is at work: S3 asks to try again.
 _CONFLICT = frozenset({"ConditionalRequestConflict", "409"})
 _ATTEMPTS = 5
+#: Bytes of a body that are read at once.
+_PIECE = 1 << 20
 
 
 def s3_location(uri: str) -> tuple[str, str]:
@@ -90,6 +93,21 @@ class S3PartStore:
                 return None
             raise
         return bytes(response["Body"].read())
+
+    @_explained
+    def chunks(self, key: str) -> Iterator[bytes] | None:
+        """Return the body in pieces, or None where it does not exist: it may be too large to hold."""
+        try:
+            response = self._client.get_object(Bucket=self.bucket, Key=self.prefix + key)
+        except ClientError as error:
+            if error_code(error) in {"NoSuchKey", "404"}:
+                return None
+            raise
+        return self._pieces(response["Body"])
+
+    def _pieces(self, body: Any) -> Iterator[bytes]:
+        with closing(body), clear_errors(connection=self.connection, bucket=self.bucket):
+            yield from body.iter_chunks(_PIECE)
 
     @_explained
     def keys(self, prefix: str) -> list[str]:

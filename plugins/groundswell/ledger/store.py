@@ -7,12 +7,14 @@ import tempfile
 from collections.abc import Iterable, Iterator
 from functools import cached_property
 from pathlib import Path
-from typing import Protocol
+from typing import BinaryIO, Protocol
 
 from groundswell.errors import LedgerError
 
 #: What a write that is not done yet is called.
 _UNFINISHED = ".part-"
+#: Bytes of a body that are read at once.
+_PIECE = 1 << 20
 
 
 class PartStore(Protocol):
@@ -92,6 +94,14 @@ class FolderStore:
         except (FileNotFoundError, IsADirectoryError, NotADirectoryError):
             return None
 
+    def chunks(self, key: str) -> Iterator[bytes] | None:
+        """Return the body of ``key`` in pieces, as it may be large; None where it does not exist."""
+        try:
+            stream = self._path(key).open("rb")
+        except (FileNotFoundError, IsADirectoryError, NotADirectoryError):
+            return None
+        return _pieces(stream)
+
     def keys(self, prefix: str) -> Iterator[str]:
         """See :class:`PartStore`. Only the folder that the prefix names is walked."""
         yield from sorted(key for key in self._walk(prefix) if key.startswith(prefix))
@@ -130,6 +140,12 @@ class FolderStore:
     def uri(self, key: str) -> str:
         """See :class:`PartStore`."""
         return self._path(key).as_uri()
+
+
+def _pieces(stream: BinaryIO) -> Iterator[bytes]:
+    with stream:
+        while piece := stream.read(_PIECE):
+            yield piece
 
 
 def _make_folders(folder: Path) -> None:

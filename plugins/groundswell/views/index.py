@@ -37,6 +37,9 @@ __all__ = [
     "WorkerRow",
 ]
 
+#: What the file of an index may grow to, if nothing else is said: enough for some millions of items.
+LIMIT_BYTES = 16_000_000_000
+
 
 @dataclass(frozen=True)
 class Counts:
@@ -173,11 +176,19 @@ class RunIndex:
         (:class:`groundswell.views.cache.IndexCache` sees to that).
     :param pseudonym: turns a worker's id into what people see; no id leaves the index otherwise.
     :param recheck: seconds for which a look at the ledger is good enough; 0: look each time.
+    :param limit_bytes: what the file may grow to.
     """
 
-    def __init__(self, path: Path, *, pseudonym: Callable[[str], str] = masked, recheck: float = 3.0) -> None:
+    def __init__(
+        self,
+        path: Path,
+        *,
+        pseudonym: Callable[[str], str] = masked,
+        recheck: float = 3.0,
+        limit_bytes: int = LIMIT_BYTES,
+    ) -> None:
         self.path = path
-        self._file = IndexFile(path)
+        self._file = IndexFile(path, limit_bytes)
         self._pseudonym = pseudonym
         self._recheck = recheck
 

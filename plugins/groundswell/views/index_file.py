@@ -17,6 +17,7 @@ VERSION = 1
 #: Wait so long for another process's write, in seconds.
 _PATIENCE = 10.0
 _CACHE_KIB = 65_536
+_MB = 1_000_000
 #: What SQLite keeps beside a file.
 _BESIDE = ("", "-wal", "-shm", "-journal")
 
@@ -104,10 +105,12 @@ class IndexFile:
     """An SQLite file that may be thrown away at any time: all that it says is in the ledger.
 
     :param path: the file; its folder exists and is private.
+    :param limit_bytes: what the file may grow to.
     """
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path, limit_bytes: int) -> None:
         self.path = path
+        self.limit_bytes = limit_bytes
 
     def ask(self, question: Callable[[sqlite3.Connection], T]) -> T:
         """Return what a question finds in one consistent look; in an empty index where there is none yet.
@@ -161,7 +164,12 @@ class IndexFile:
     def _give_up_unless_damaged(self, error: sqlite3.DatabaseError) -> None:
         # Only a damaged file is reported by the base class itself
         if type(error) is not sqlite3.DatabaseError:
-            raise LedgerError(f"{self.path}: {error}; free space or try again") from error
+            raise LedgerError(
+                f"{self.path}: {error}; free disk space, or raise the limit of an index's size, which is "
+                f"{self.limit_bytes // _MB} MB"
+                if "full" in str(error)
+                else f"the index {self.path} cannot be used now: {error}"
+            ) from error
         self.discard()
 
     def _reader(self) -> sqlite3.Connection:
@@ -184,6 +192,8 @@ class IndexFile:
             db.close()
             self.discard()
             return self._writer()
+        page = int(db.execute("PRAGMA page_size").fetchone()[0])
+        db.execute(f"PRAGMA max_page_count = {max(1, self.limit_bytes // page)}")
         db.execute("PRAGMA journal_mode = WAL")
         db.execute("PRAGMA synchronous = NORMAL")
         if version == 0:

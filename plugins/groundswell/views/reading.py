@@ -9,23 +9,33 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from typing import Any
 
 from groundswell.errors import LedgerError
-from groundswell.ledger import Ledger, PartStore
+from groundswell.ledger import Ledger, Outcome, PartStore
 from groundswell.ledger.ledger import READERS
 
-#: Columns that a row of a kind must have for the state of a run to take it.
-_NEEDED: dict[str, tuple[str, ...]] = {
-    "hits": ("item", "hit", "seats", "expires"),
-    "answers": ("item", "assignment", "label", "submitted", "worker"),
-    "withheld": ("item", "assignment"),
-    "payments": ("item", "assignment", "cents"),
-    "rejections": ("item", "assignment"),
-    "reservations": ("item",),
-    "extensions": ("item", "seats", "expires"),
-    "outcomes": ("item", "outcome"),
-    "expirations": ("item",),
-    "deletions": ("item",),
-    "bonuses": ("token", "assignment", "cents", "fee_cents"),
+_NUMBER, _TEXT_OR_NOTHING = (int, float), (str, type(None))
+#: Columns that a row of a kind must have for the state of a run to take it, and of what type.
+_NEEDED: dict[str, dict[str, type | tuple[type, ...]]] = {
+    "hits": {"item": str, "hit": str, "seats": int, "expires": str},
+    "answers": {"item": str, "assignment": str, "label": _TEXT_OR_NOTHING, "submitted": str, "worker": str},
+    "withheld": {"item": str, "assignment": str},
+    "payments": {"item": str, "assignment": str, "cents": _NUMBER},
+    "rejections": {"item": str, "assignment": str},
+    "reservations": {"item": str},
+    "extensions": {"item": str, "seats": int, "expires": str},
+    "outcomes": {"item": str, "outcome": str},
+    "expirations": {"item": str},
+    "deletions": {"item": str},
+    "bonuses": {"token": str, "assignment": str, "cents": _NUMBER, "fee_cents": _NUMBER},
 }
+#: Columns that rows may have.
+_OPTIONAL: dict[str, type | tuple[type, ...]] = {
+    "number": int,
+    "rejected": int,
+    "seats": int,
+    "token": str,
+    "replaces": str,
+}
+_OUTCOMES = frozenset(str(each) for each in Outcome)
 
 
 def part_rows(ledger: Ledger, *kinds: str) -> Iterator[tuple[str, dict[str, Any]]]:
@@ -61,13 +71,28 @@ def _body(key: str, reading: Future[bytes | None]) -> tuple[str, bytes]:
 
 
 def checked(kind: str, row: dict[str, Any], key: str) -> dict[str, Any]:
-    """Return a row if it has what its kind needs. Raises LedgerError naming the part, its key."""
-    for name in _NEEDED.get(kind, ()):
+    """Return a row if the state of a run can take it. Raises LedgerError naming the part, its key."""
+    needed = _NEEDED.get(kind)
+    if needed is None:
+        return row
+    for name, kinds in needed.items():
         if name not in row:
             raise LedgerError(f"{key}: a row lacks {name!r}; restore this object from a backup or version")
-    if kind != "bonuses" and not isinstance(row.get("item", ""), str):
-        raise LedgerError(f"{key}: an item is {row['item']!r}, no text; restore this object from a backup")
+        if not isinstance(row[name], kinds):
+            raise _wrong(key, name, row)
+    for name, kinds in _OPTIONAL.items():
+        if name in row and not isinstance(row[name], kinds):
+            raise _wrong(key, name, row)
+    if "outcome" in row and row["outcome"] not in _OUTCOMES:
+        raise _wrong(key, "outcome", row)
     return row
+
+
+def _wrong(key: str, name: str, row: dict[str, Any]) -> LedgerError:
+    value = repr(row[name])[:100]
+    return LedgerError(
+        f"{key}: a row says {value} for {name!r}; restore this object from a backup or version"
+    )
 
 
 def parsed(line: bytes, key: str, number: int) -> dict[str, Any]:

@@ -19,7 +19,7 @@ from groundswell.views.deriving import Deriving
 from groundswell.views.index_file import make_index
 from groundswell.views.label_rows import label_rows, version_of_labels
 from groundswell.views.overview import PROGRESS, SUMMARY, updated
-from groundswell.views.reading import bodies, parsed
+from groundswell.views.reading import bodies, checked, parsed
 from groundswell.views.record_rows import ABOUT_ITEMS, Row, encoded, plain
 
 #: Kinds of rows that are about the run as a whole.
@@ -126,7 +126,8 @@ class Syncing:
         try:
             yield
         except BaseException:
-            self._db.execute("ROLLBACK")
+            if self._db.in_transaction:  # SQLite has ended it where the disk is full
+                self._db.execute("ROLLBACK")
             raise
         self._db.execute("COMMIT")
 
@@ -203,6 +204,7 @@ class Syncing:
                 if kind == "items":
                     first[_item(row, key)] = number
                 elif kind in LOOSE:
+                    checked(kind, row, key)
                     loose.append((kind, line.decode()))
                 else:
                     text = encoded(kind, row, line, number, key)
