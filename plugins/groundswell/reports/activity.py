@@ -285,7 +285,7 @@ def _record(message: str) -> dict[str, Any]:
 
 
 def _text(record: dict[str, Any], field: str) -> str:
-    """Return a field's text, without space around it; "" is as good as missing."""
+    """Return a field's text; "" is as good as missing."""
     value = record.get(field)
     if value is None or value == "":
         raise _Bad("missing field", field, field)

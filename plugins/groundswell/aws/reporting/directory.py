@@ -78,9 +78,12 @@ def display_name(attributes: Mapping[str, Any], username: str) -> str:
         attributes.get("email"),
         username,
     )
-    lines = (" ".join(str(candidate or "").split()) for candidate in candidates)
-    name = next((line for line in lines if line), "")
-    return "".join(mark for mark in name if mark.isprintable())[:NAME_LIMIT]
+    return next((line for line in map(_line, candidates) if line), "")
+
+
+def _line(value: Any) -> str:
+    text = " ".join(str(value or "").split())
+    return "".join(mark for mark in text if mark.isprintable())[:NAME_LIMIT].strip()
 
 
 def _no_longer(pool: str, count: int) -> Problem:

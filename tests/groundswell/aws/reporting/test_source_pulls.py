@@ -242,6 +242,7 @@ def user(username: str, /, **attributes: str) -> dict[str, Any]:
         ({"email": "a@x.org"}, "a@x.org"),
         ({}, "ann-user"),
         ({"name": "Ann\n\tLee\ud800\x00"}, "Ann Lee"),
+        ({"name": "\x00\ud800", "email": "a@x.org"}, "a@x.org"),
         ({"name": "x" * 2048}, "x" * 200),
         ({"name": "<b>Ann</b>"}, "<b>Ann</b>"),
     ],
