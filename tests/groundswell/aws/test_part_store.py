@@ -120,6 +120,21 @@ def test_reading(fake_hook: FakeHook, stub: Stubber) -> None:
     assert store.get("k") is None
 
 
+def test_reading_in_pieces(fake_hook: FakeHook, stub: Stubber) -> None:
+    store = S3PartStore("s3://b/state/", fake_hook)
+    whole = b"x" * 2_500_000
+    body = StreamingBody(io.BytesIO(whole), len(whole))
+    stub.add_response("get_object", {"Body": body}, {"Bucket": "b", "Key": "state/k"})
+    pieces = list(store.chunks("k") or ())
+    assert (b"".join(pieces) == whole, len(pieces)) == (True, 3)
+    stub.add_client_error("get_object", "NoSuchKey", http_status_code=404)
+    assert store.chunks("k") is None
+    cut_off = StreamingBody(io.BytesIO(b"x"), 2)
+    stub.add_response("get_object", {"Body": cut_off})
+    with pytest.raises(AirflowException, match="aws_default"):
+        list(store.chunks("k") or ())
+
+
 def test_listing_goes_through_all_pages(fake_hook: FakeHook, stub: Stubber) -> None:
     first = {"Bucket": "b", "Prefix": "state/run/"}
     page = {"Contents": [{"Key": "state/run/1"}], "IsTruncated": True, "NextContinuationToken": "more"}
