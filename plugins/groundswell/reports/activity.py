@@ -187,7 +187,7 @@ class Parser:
         days: tuple[date, date] | None = None,
     ) -> None:
         self._days = days or (date.min, date.max)
-        self._day_of = lru_cache(10_000)(lambda hour: datetime.fromtimestamp(hour * 900, zone).date())
+        self._day_of = lru_cache(10_000)(lambda quarter: datetime.fromtimestamp(quarter * 900, zone).date())
         self._seen: set[bytes] = set()
         self._places: dict[tuple[Any, ...], _Place] = {}
         self._from, self._until = float("-inf"), float("inf")

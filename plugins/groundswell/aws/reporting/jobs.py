@@ -119,17 +119,19 @@ def pull(
     with clear_errors(connection=str(hook.aws_conn_id)):
         jobs = _jobs(hook, bounds(first, last, zone), set().union(*named.values()))
     with clear_errors(connection=str(metrics.aws_conn_id)):
-        progress = _progress(metrics, namespace, sorted(jobs), first, last, zone, now)
+        progress, failed = _progress(metrics, namespace, sorted(jobs), first, last, zone, now)
     pulled: dict[date, Pulled] = {}
     for day in days(first, last):
         start, end = bounds(day, day, zone)
-        rows, problems = [], []
+        rows = []
+        problems = [_problem("not answered", job, day) for job in failed]
         for name, job in sorted(jobs.items()):
-            row, problem = _row(job, progress.get(name, {}), start, min(end, now), zone)
+            row, problem = _row(job, progress.get(name, {}), start, end)
+            row["as_of"] = min(end, now).isoformat()
             if name in named[day] or _worked(job, row, start, end):
                 rows.append(row)
                 if problem:
-                    problems.append(Problem(problem, 1, masked(name), _WHAT_TO_DO[problem], SOURCE, day))
+                    problems.append(_problem(problem, name, day))
         pulled[day] = rows, merged(problems)
     return pulled
 
@@ -137,7 +139,12 @@ def pull(
 _WHAT_TO_DO = {
     "no progress by day": "These jobs have no metrics, so it is not known on which day their labels were "
     "made; their labels by people and by the machine are left out.",
+    "not answered": "CloudWatch did not give all values of these jobs; clear the task to read them again.",
 }
+
+
+def _problem(kind: str, job: str, day: date) -> Problem:
+    return Problem(kind, 1, masked(job), _WHAT_TO_DO[kind], SOURCE, day)
 
 
 def task_type(lambda_arn: str) -> str:
@@ -170,12 +177,12 @@ def _progress(
     last: date,
     zone: ZoneInfo,
     now: datetime,
-) -> dict[str, dict[str, Progress]]:
-    """Return the progress of each job, by metric."""
+) -> tuple[dict[str, dict[str, Progress]], set[str]]:
+    """Return the progress of each job, by metric; and the jobs of which CloudWatch did not give it."""
     start, end = bounds(first, last, zone)
-    periods = [period_for(day, zone, now) for day in (first, last)]
+    periods = [period_for(day, zone, now) for day in days(first, last)]
     if None in periods or not jobs:
-        return {}
+        return {}, set()
     period = gcd(*(period or 0 for period in periods))
     wanted = {
         Metric.of(metric, {"LabelingJobName": job}): (job, metric) for job in jobs for metric in _METRICS
@@ -183,20 +190,20 @@ def _progress(
     # Of the days before only the last value counts: hours will do for them, and are kept longest
     hour = start.replace(minute=0)
     progress: dict[str, dict[str, Progress]] = {}
+    failed = set()
     for begin, until, length in ((hour - LONGEST_JOB, hour, 3600), (hour, end, period)):
         data = hook.metric_data(namespace, wanted, statistic="Maximum", period=length, start=begin, end=until)
         for metric, values in data.values.items():
             job, name = wanted[metric]
             points = [(at + timedelta(seconds=length), value) for at, value in values.items()]
             progress.setdefault(job, {}).setdefault(name, []).extend(points)
-    return progress
+        failed |= {wanted[metric][0] for metric in data.failed}
+    return progress, failed
 
 
-def _row(
-    job: _Job, progress: Mapping[str, Progress], start: datetime, end: datetime, zone: ZoneInfo
-) -> tuple[Row, str]:
+def _row(job: _Job, progress: Mapping[str, Progress], start: datetime, end: datetime) -> tuple[Row, str]:
     """Return the row of a job on a day, and what is wrong with it or ""."""
-    counts, problem = _counts(job, progress, start, end, zone)
+    counts, problem = _counts(job, progress, start, end)
     team = str(job.task.get("WorkteamArn", ""))
     row = {
         "job": job.name,
@@ -204,19 +211,18 @@ def _row(
         "task_type": task_type(str(job.task.get("PreHumanTaskLambdaArn", ""))),
         "status": job.status,
         **counts,
-        "as_of": end.isoformat(),
     }
     return row, problem
 
 
-def _counts(
-    job: _Job, progress: Mapping[str, Progress], start: datetime, end: datetime, zone: ZoneInfo
-) -> tuple[Row, str]:
+def _counts(job: _Job, progress: Mapping[str, Progress], start: datetime, end: datetime) -> tuple[Row, str]:
     counts: Row = dict.fromkeys(_COLUMNS.values())
     if progress:
         for metric, column in _COLUMNS.items():
+            # What never happened has no metric
             before, after = (_until(progress.get(metric, []), moment) for moment in (start, end))
-            counts[column] = int(after) if metric == _TOTAL else int(after - before)
+            counts[column] = int(after - before)
+        counts["total"] = int(_until(progress[_TOTAL], end)) if _TOTAL in progress else None
         return counts, ""
     span = job.span()
     if span is None:

@@ -368,6 +368,15 @@ def test_midnight_at_half_past() -> None:
     assert all(start.minute == 0 for _, start, _ in metrics.periods)
 
 
+def test_a_day_that_is_not_over_counts_what_there_is() -> None:
+    metrics = Metrics(progress("DatasetObjectsHumanAnnotated", {-1: 5, 30: 7}))
+    metrics.failed = frozenset({Metric.of("TotalDatasetObjectsLabeled", {"LabelingJobName": "cats"})})
+    now = MIDNIGHT + timedelta(hours=30, minutes=20)
+    [row], problems = pull_jobs(LabelingJobs(job(begin=-48)), metrics, now=now)[NEXT]
+    assert (row["human_labels"], row["total"], row["as_of"]) == (2, None, now.isoformat())
+    assert kinds(problems) == {"not answered": 1}
+
+
 def test_counters_count_where_a_job_began_and_ended() -> None:
     counters = {"HumanLabeled": 6, "MachineLabeled": 2, "FailedNonRetryableError": 1, "TotalLabeled": 8}
     pulled = pull_jobs(LabelingJobs(job(status="Completed", **counters)))
