@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
@@ -70,9 +71,9 @@ def reading(what: str) -> Iterator[None]:
 
 
 def _is_airflows(error: Exception) -> bool:
-    from airflow.sdk.exceptions import AirflowException, AirflowNotFoundException
-
-    return isinstance(error, AirflowException | AirflowNotFoundException)
+    """Return whether an error is Airflow's own: a connection that is missing, a store that refused."""
+    exceptions = sys.modules.get("airflow.sdk.exceptions")  # not loaded: nothing of it can have been raised
+    return exceptions is not None and isinstance(error, exceptions.AirflowException)
 
 
 class Reader:

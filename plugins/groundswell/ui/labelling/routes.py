@@ -1,4 +1,4 @@
-"""The addresses of the Labelling page. Routes are plain functions: Airflow's event loop must not wait for S3."""
+"""Addresses of the Labelling page. Routes are plain functions: Airflow's event loop waits for no store."""
 
 from __future__ import annotations
 
@@ -88,7 +88,7 @@ def batches_fragment(request: Request, reader: Reads, q: Search = "", state: Sea
     hidden = len(sources_of(request).batch_list()) - len(files)
     found = standing.ordered(reader.batches([each for each in files if _matches(each, q)]))
     cards = [_card(each) for each in found]
-    cards = [each for each in cards if not state or each["state"] is not None and each["state"].key == state]
+    cards = [each for each in cards if not state or (each["state"] and each["state"].key == state)]
     moving = any(each["state"] not in {None, standing.FINISHED} for each in cards)
     return shell.page(
         request,
