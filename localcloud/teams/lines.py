@@ -227,7 +227,7 @@ class Writer:
             f'"task_declined_time":"{text(ended) if kind == DECLINED else ""}",'
             f'{fixed[1]}"event_type":"{EVENT_TYPES[kind]}","event_timestamp":"{ended}"}}'
         )
-        return _spoilt(message, at, text(accepted)) if fault == MALFORMED else message
+        return _spoilt(message, at, (text(accepted), text(ended))) if fault == MALFORMED else message
 
     def _text(self, second: int) -> str:
         """Return a time such as ``Wed Aug 14 16:00:59 UTC 2019``, as the developer guide shows it."""
@@ -256,16 +256,16 @@ def _code(job: str) -> str:
     return str(int.from_bytes(job.encode()[-8:].rjust(8, b"0"), "big") % 10**12).zfill(12)
 
 
-def _spoilt(message: str, at: int, accepted: str) -> str:
+def _spoilt(message: str, at: int, times: tuple[str, str]) -> str:
     """Return the line as it must not be, in one of six ways."""
     way = MALFORMATIONS[at % len(MALFORMATIONS)]
     worker = message[14:30]
-    moment = datetime.fromtimestamp(at, UTC)
+    iso = datetime.fromtimestamp(at, UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
     spoilt: Mapping[str, str] = {
         "truncated": message[: len(message) * 2 // 3],
         "not JSON": f"delivery of an event of {worker} at {at} failed, giving up",
         "no event_type": message.replace('"event_type"', '"type"'),
-        "time in ISO 8601": message.replace(accepted, f"{moment:%Y-%m-%dT%H:%M:%SZ}"),
+        "time in ISO 8601": message.replace(times[0], iso).replace(times[1], iso),
         "no labeling_job_arn": message.replace('"labeling_job_arn"', '"job"'),
         "an array": f"[{message}]",
     }
