@@ -75,25 +75,43 @@ class Compared:
 
 
 def findings(anomalies: Sequence[Row], *, with_day: bool = False) -> list[Finding]:
-    """Return findings, what is urgent first."""
+    """Return findings, what is urgent first; over several days, those of the same kind and place are one.
+
+    :param with_day: say on which days that was.
+    """
+    found: dict[tuple[str, ...], list[Row]] = {}
+    for row in sorted(anomalies, key=lambda row: tuple(text(row, key) for key in ("day", "reason"))):
+        key = tuple(text(row, name) for name in ("kind", "worker", "team", "job"))
+        found.setdefault(key, []).append(row)
     order = sorted(
-        anomalies,
-        key=lambda row: (
-            wording.urgency(text(row, "severity")),
-            *(text(row, key) for key in ("kind", "day", "worker", "team", "job")),
+        found.items(),
+        key=lambda pair: (
+            min(wording.urgency(text(row, "severity")) for row in pair[1]),
+            -len(pair[1]),
+            pair[0],
         ),
     )
-    return [
-        Finding(
-            severity=text(row, "severity") or "notice",
-            kind=wording.kind(text(row, "kind")),
-            who=formats.clean(text(row, "worker"), formats.MOST_NAME),
-            where=_where(row),
-            reason=text(row, "reason"),
-            day=_day(row) if with_day else "",
-        )
-        for row in order
-    ]
+    return [_finding(rows, with_day) for _, rows in order]
+
+
+def _finding(rows: Sequence[Row], with_day: bool) -> Finding:
+    """Make one finding of rows of one kind and place, in the order of their days; the last one is told."""
+    last = rows[-1]
+    worst = min(rows, key=lambda row: wording.urgency(text(row, "severity")))
+    reason = text(last, "reason")
+    days = [_day(row) for row in rows]
+    if len(rows) > 1 and with_day:
+        reason = f"On {wording.many(len(rows), 'day')}. Last: {reason}"
+    elif len(rows) > 1:
+        reason = " ".join(dict.fromkeys(text(row, "reason") for row in rows))
+    return Finding(
+        severity=text(worst, "severity") or "notice",
+        kind=wording.kind(text(last, "kind")),
+        who=formats.clean(text(last, "worker"), formats.MOST_NAME),
+        where=_where(last),
+        reason=reason,
+        day=wording.listed(list(dict.fromkeys(days)), 5) if with_day else "",
+    )
 
 
 def troubles(problems: Sequence[Row]) -> list[Trouble]:

@@ -248,7 +248,8 @@ def _name_dots(
             inside = room[0] <= box[0] and box[2] <= room[2] and room[1] <= box[1] and box[3] <= room[3]
             if inside and not any(_overlap(box, other) for other in taken):
                 taken.append(box)
-                canvas.text(x + dx, y + dy + 4, text, role="mark", size=_SMALL)
+                at, anchor = (x + 9, "start") if dx > 0 else (x - 9, "end")
+                canvas.text(at, y + dy + 4, text, role="mark", size=_SMALL, anchor=anchor, halo=True)
                 break
 
 

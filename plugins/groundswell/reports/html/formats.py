@@ -48,7 +48,7 @@ def fit(text: str, width: float, size: float) -> str:
 def text_width(text: str, size: float) -> float:
     """Estimate the width of a text in px: the fonts of the reader are not known here."""
     wide = sum(unicodedata.east_asian_width(letter) in "WF" for letter in text)
-    return size * (0.56 * (len(text) - wide) + 1.02 * wide)
+    return size * (0.6 * (len(text) - wide) + 1.02 * wide)
 
 
 def missing(value: Any) -> bool:

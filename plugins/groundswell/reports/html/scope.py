@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date, timedelta
-from functools import cached_property
+from functools import cache, cached_property
 from statistics import median
 from typing import TYPE_CHECKING
 
@@ -13,6 +13,8 @@ from groundswell.reports.html import charts, formats, frames, wording
 from groundswell.reports.html.frames import Row, Tables
 
 if TYPE_CHECKING:
+    import pandas as pd
+
     from groundswell.reports.period import Period
     from groundswell.reports.settings import ReportSettings
 
@@ -47,6 +49,7 @@ class Scope:
     :param course: rows of each day for trends, or None.
     :param flags: findings per worker.
     :param noun: ``day`` or ``period``.
+    :param workers_table: the finest rows of the report's days.
     """
 
     first: date
@@ -55,6 +58,7 @@ class Scope:
     rows_by: Callable[..., list[Row]]
     course: Period | None
     noun: str
+    workers_table: pd.DataFrame
     flags: Mapping[str, Sequence[str]] = field(default_factory=dict)
     _cache: dict[tuple[str, str], list[Row]] = field(default_factory=dict)
 
@@ -80,6 +84,15 @@ class Scope:
         return frames.biggest(
             (row for row in self.rows_by("worker") if frames.text(row, "worker")), "submitted", "worker"
         )
+
+    def together(self, key: str, other: str) -> dict[str, list[str]]:
+        """Return for each value of a key the values of another that it goes with, in the alphabet's order."""
+        found: dict[str, list[str]] = {}
+        pairs = self.workers_table[[key, other]].drop_duplicates()
+        for one, two in sorted(zip(pairs[key].tolist(), pairs[other].tolist(), strict=True)):
+            if two:
+                found.setdefault(formats.clean(one), []).append(formats.clean(two))
+        return found
 
     @cached_property
     def fair_pay(self) -> float:
@@ -168,15 +181,11 @@ def of_day(tables: Tables, day: date, settings: ReportSettings, course: Period |
     summary = frames.rows(tables.summary)
 
     def rows_by(*keys: str) -> list[Row]:
-        wanted = {"": "all", "source team": "source_team", "team job": "team_job"}.get(
-            " ".join(keys), "_".join(keys)
-        )
-        found = [row for row in summary if row.get("level") == wanted]
-        if found or wanted != "worker_team":
-            return found
-        return frames.rows(tables.workers)
+        level = "_".join(keys) or "all"
+        return [row for row in summary if row["level"] == level]
 
-    return Scope(day, day, settings, rows_by, course, "day", _flags(frames.rows(tables.anomalies)))
+    flags = _flags(frames.rows(tables.anomalies))
+    return Scope(day, day, settings, rows_by, course, "day", tables.workers, flags)
 
 
 def of_period(
@@ -184,10 +193,11 @@ def of_period(
 ) -> Scope:
     """Return the scope of the report of a period."""
 
+    @cache
     def rows_by(*keys: str) -> list[Row]:
         return frames.rows(period.by(*keys))
 
-    return Scope(first, last, settings, rows_by, period, "period", _flags(anomalies))
+    return Scope(first, last, settings, rows_by, period, "period", period.rows, _flags(anomalies))
 
 
 def _flags(anomalies: Sequence[Row]) -> dict[str, list[str]]:

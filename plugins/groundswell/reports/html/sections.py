@@ -58,7 +58,6 @@ def by_team(scope: Scope) -> Section:
     found = frames.biggest(scope.rows_by("team"), "submitted", "team")
     if not found:
         return Section("teams", "By team", nothing="No team did any work.")
-    pairs = scope.rows_by("source", "team")
     table = measured(
         found,
         (*tabling.TASKS, *tabling.TIME, *tabling.QUALITY, *tabling.PAY),
@@ -66,7 +65,7 @@ def by_team(scope: Scope) -> Section:
         stub="Team",
         key="team",
         label=_labels(found, "team"),
-        remarks=_remarks(pairs, "team", "source"),
+        remarks=_remarks(scope, "team", "source"),
         sparks=scope.sparks("team"),
         spark="Per day",
         noun="teams",
@@ -87,7 +86,7 @@ def by_job(scope: Scope) -> Section:
         stub="Job or batch",
         key="job",
         label=_labels(found, "job"),
-        remarks=_remarks(scope.rows_by("team", "job"), "job", "team"),
+        remarks=_remarks(scope, "job", "team"),
         sparks=scope.sparks("job"),
         spark="Per day",
         noun="jobs",
@@ -124,7 +123,7 @@ def by_worker(scope: Scope) -> Section:
         said = "Rows that tell workers apart were removed." if gone else "No worker was seen."
         return Section("workers", "By worker", nothing=said)
     shown = _names(found, scope)
-    teams = _remarks(scope.rows_by("worker", "team"), "worker", "team")
+    teams = _remarks(scope, "worker", "team")
     table = measured(
         found,
         (*tabling.TASKS, *tabling.TIME, *tabling.QUALITY, "rejected", *tabling.PAY),
@@ -215,14 +214,11 @@ def _labels(found: Sequence[Row], key: str) -> dict[str, str]:
     return {text(row, key): text(row, key) or _NOT_NAMED for row in found}
 
 
-def _remarks(pairs: Sequence[Row], key: str, other: str) -> dict[str, str]:
+def _remarks(scope: Scope, key: str, other: str) -> dict[str, str]:
     """Say for each value of a key which values of another it goes with."""
-    found: dict[str, set[str]] = {}
-    for row in pairs:
-        if text(row, other):
-            named = wording.source(text(row, other)) if other == "source" else text(row, other)
-            found.setdefault(text(row, key), set()).add(named)
-    return {name: wording.listed(sorted(names), 3) for name, names in found.items()}
+    found = scope.together(key, other)
+    name = wording.source if other == "source" else formats.clean
+    return {value: wording.listed([name(each) for each in others], 3) for value, others in found.items()}
 
 
 def _submitted(found: Sequence[Row], key: str, title: str) -> str:

@@ -88,10 +88,17 @@ class Canvas:
         size: float = 12.0,
         anchor: str = "start",
         bold: bool = False,
+        halo: bool = False,
     ) -> None:
-        """Write one line whose base line is at ``y``, above all shapes; ``anchor``: start, middle or end."""
+        """Write one line whose base line is at ``y``, above all shapes.
+
+        :param anchor: what ``x`` is of the text: start, middle or end.
+        :param halo: keep what is behind from touching the letters.
+        """
         more = f' text-anchor="{anchor}"' if anchor != "start" else ""
         more += ' font-weight="600"' if bold else ""
+        if halo:
+            more += f' stroke="{_VARIABLE["surface"]}" stroke-width="3" paint-order="stroke"'
         self._over.append(
             f'<text x="{_short(x)}" y="{_short(y)}" font-size="{size:g}" fill="{_VARIABLE[role]}"{more}>'
             f"{escape(text)}</text>"
