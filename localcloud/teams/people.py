@@ -77,7 +77,7 @@ def people_of(plan: Plan, subs: dict[str, str] | None = None) -> tuple[Person, .
     evenness = rng.uniform(0.75, 1.2, count)
     stamina = np.exp(rng.normal(0, 0.18, count))
     care = np.exp(rng.normal(0, 0.5, count))
-    odd = _odd(plan, rng)
+    odd = _odd(plan)
     people = []
     teams = [team for team in plan.teams for _ in range(team.workers)]
     for number, team in enumerate(teams):
@@ -104,19 +104,21 @@ def people_of(plan: Plan, subs: dict[str, str] | None = None) -> tuple[Person, .
 
 
 def dropping(plan: Plan, week: int) -> frozenset[int]:
-    """Return the numbers of the workers who stop on Thursday of a week (days since year 1, by 7)."""
+    """Return the numbers of the workers who stop on Thursday of a week (days since year 1, by 7).
+
+    They are not odd otherwise, as long as there are such.
+    """
+    odd = _odd(plan)
+    steady = [number for number in range(plan.workers) if number not in odd] or list(odd)
+    chosen = min(plan.oddities.sudden_drop, len(steady))
     rng = np.random.default_rng([plan.seed, 2, week])
-    chosen = min(plan.oddities.sudden_drop, plan.workers)
-    return frozenset(int(n) for n in rng.choice(plan.workers, chosen, replace=False))
+    return frozenset(int(n) for n in rng.choice(steady, chosen, replace=False))
 
 
-def _odd(plan: Plan, rng: np.random.Generator) -> dict[int, list[str]]:
-    chosen = iter(rng.permutation(plan.workers))
-    odd: dict[int, list[str]] = {}
-    for kind in ("too_fast", "too_uniform", "deleted", "clock_skew"):
-        for _ in range(getattr(plan.oddities, kind)):
-            odd.setdefault(int(next(chosen)), []).append(kind)
-    return odd
+def _odd(plan: Plan) -> dict[int, list[str]]:
+    chosen = iter(np.random.default_rng([plan.seed, 5]).permutation(plan.workers))
+    kinds = ("too_fast", "too_uniform", "deleted", "clock_skew")
+    return {int(next(chosen)): [kind] for kind in kinds for _ in range(getattr(plan.oddities, kind))}
 
 
 def _names(count: int, rng: np.random.Generator) -> list[tuple[str, str, str]]:

@@ -5,6 +5,7 @@ import time
 import types
 import uuid
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -122,3 +123,35 @@ def test_metrics_are_kept_for_455_days_and_listed_for_two_weeks(cloud: CloudProc
         StartTime=now - timedelta(days=450), EndTime=now, MetricDataQueries=queries
     )["MetricDataResults"]
     assert [result["Values"] for result in data] == [[2.0], [2.0], [2.0]]
+
+
+@pytest.mark.contract
+def test_logs_and_metrics_survive_a_restart(tmp_path: Path) -> None:
+    cloud = CloudProcess(tmp_path / "state")
+    cloud.start()
+    try:
+        logs, cloudwatch = cloud.client("logs"), cloud.client("cloudwatch")
+        logs.create_log_group(logGroupName="g")
+        logs.create_log_stream(logGroupName="g", logStreamName="s")
+        now = int(time.time() * 1000)
+        put = [{"timestamp": now + n, "message": f"line {n}"} for n in range(5)]
+        logs.put_log_events(logGroupName="g", logStreamName="s", logEvents=put)
+        cloudwatch.put_metric_data(Namespace="n", MetricData=[{"MetricName": "m", "Value": 4.0}])
+        cloud.stop()
+        cloud.start()
+        logs, cloudwatch = cloud.client("logs"), cloud.client("cloudwatch")
+        events = logs.filter_log_events(logGroupName="g")["events"]
+        assert [event["message"] for event in events] == [line["message"] for line in put]
+        record = logs.get_log_record(logRecordPointer=events[3]["eventId"])["logRecord"]
+        assert (record["@message"], record["@logStream"]) == ("line 3", "s")
+        assert [m["MetricName"] for m in cloudwatch.list_metrics(Namespace="n")["Metrics"]] == ["m"]
+        logs.put_log_events(
+            logGroupName="g", logStreamName="s", logEvents=[{"timestamp": now + 9, "message": "later"}]
+        )
+        time.sleep(2)  # what a kill may lose
+        cloud.kill()
+        cloud.start()
+        events = cloud.client("logs").filter_log_events(logGroupName="g")["events"]
+        assert [event["message"] for event in events][-2:] == ["line 4", "later"]
+    finally:
+        cloud.stop()
