@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import os
 import tempfile
 import threading
@@ -15,6 +16,9 @@ from typing import Any, Generic, TypeVar
 from groundswell.batches.model import Batch, batch_files
 from groundswell.errors import GroundswellError
 from groundswell.ledger import PartStore
+from groundswell.views.index import masked
+
+log = logging.getLogger(__name__)
 
 T = TypeVar("T")
 #: The checkout, or what stands for it in an image: dags/, plugins/ and include/ lie side by side.
@@ -95,6 +99,7 @@ class Sources:
     :param open_store: returns the store at a URI (``s3://…``, ``file:///…``) through a connection's id.
     :param readable: returns the ids of the DAGs that a user may read. Blocks.
     :param cache: folder for what can be made again, readable by this process's user alone.
+    :param pseudonyms: returns what turns a worker's id into what people see. Blocks.
     """
 
     batches: Path
@@ -102,6 +107,7 @@ class Sources:
     open_store: Callable[[str, str], PartStore]
     readable: Callable[[Any], Collection[str]]
     cache: Path
+    pseudonyms: Callable[[], Callable[[str], str]] = lambda: masked
     _read: dict[Path, tuple[tuple[int, int], BatchFile]] = field(default_factory=dict, repr=False)
 
     def batch_list(self) -> list[BatchFile]:
@@ -147,13 +153,37 @@ def airflow_sources() -> Sources:
 
         return part_store(uri, hooks.get(connection, lambda: _s3(connection)))
 
+    settings = _ROOT / "include" / "reports" / "worker_metrics.yaml"
     return Sources(
         batches=_ROOT / "include" / "batches",
-        settings=_ROOT / "include" / "reports" / "worker_metrics.yaml",
+        settings=settings,
         open_store=open_store,
         readable=_readable,
         cache=cache_folder(),
+        pseudonyms=lambda: report_names(settings, open_store),
     )
+
+
+def report_names(settings: Path, open_store: Callable[[str, str], PartStore]) -> Callable[[str], str]:
+    """
+    Return what names workers as the reports do, so that a worker is called the same on all pages.
+
+    As long as there are no reports, or their private part cannot be read, it is a plain pseudonym.
+    """
+    from groundswell.aws.reporting.opening import forgotten_marks
+    from groundswell.reports.names import Pseudonyms
+    from groundswell.reports.settings import ReportSettings
+
+    if not settings.is_file():
+        return masked
+    try:
+        found = ReportSettings.load(settings)
+        private = open_store(found.private, found.connections.aws)
+        key = private.get("pseudonym.key")
+        return masked if not key else Pseudonyms(key, forgotten_marks(private))
+    except Exception as error:  # a page about labels must not hang on the reports
+        log.warning("workers are named by plain pseudonyms: %s", error)
+        return masked
 
 
 def _s3(connection: str) -> Any:

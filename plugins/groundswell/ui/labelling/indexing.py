@@ -3,11 +3,9 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from hashlib import sha256
-from pathlib import Path
 
-from groundswell.ui.labelling.reading import Run, reading
-from groundswell.ui.sources import Sources
+from groundswell.ui.labelling.reading import Reader, Run, reading
+from groundswell.views.cache import IndexCache
 from groundswell.views.index import RunIndex, Synced
 
 #: Seconds that one look may spend on bringing the index up to date.
@@ -33,21 +31,14 @@ class Indexed:
 
     @property
     def share(self) -> float:
-        """The share of the record that it has taken in."""
-        return self.synced.parts / self.synced.of if self.synced.of else 0.0
+        """The share of the record that it has taken in; not all of it before all items are added up."""
+        read = self.synced.parts / self.synced.of if self.synced.of else 0.0
+        return read if self.usable else min(read, 0.99)
 
 
-def indexed(sources: Sources, run: Run) -> Indexed:
+def indexed(reader: Reader, run: Run) -> Indexed:
     """Return the index of a run, brought up to date as far as a look has time for. Blocks for that long."""
     with reading("the index"):
-        index = RunIndex(index_path(sources.cache, run))
+        cache = IndexCache(reader.sources.cache, pseudonym=reader.pseudonym())
+        index = cache.index(run.batch.state, run.batch.name, run.run_id)
         return Indexed(index, index.sync(run.ledger, _PATIENCE))
-
-
-def index_path(folder: Path, run: Run) -> Path:
-    """Return the file of a run's index; makes its folder, which holds workers' ids, private."""
-    if not folder.is_dir():
-        folder.mkdir(parents=True, exist_ok=True, mode=0o700)
-        folder.chmod(0o700)
-    name = sha256(f"{run.batch.state}\n{run.batch.name}\n{run.run_id}".encode()).hexdigest()[:32]
-    return folder / f"{name}.sqlite"

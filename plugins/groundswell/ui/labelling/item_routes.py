@@ -14,7 +14,7 @@ from groundswell.ui.labelling.indexing import Indexed, indexed
 from groundswell.ui.labelling.reading import Run, reading
 from groundswell.ui.labelling.routes import AskedRun, Reads, Search
 from groundswell.ui.problems import NotFound
-from groundswell.ui.security import ItemId, sources_of
+from groundswell.ui.security import ItemId
 from groundswell.views.index import STATUSES, ItemView
 from groundswell.views.paging import SORTS
 
@@ -70,6 +70,7 @@ def items_page(
 @router.get("/fragments/items")
 def items_fragment(
     request: Request,
+    reader: Reads,
     run: AskedRun,
     status: Status = "",
     label: Search = "",
@@ -79,7 +80,7 @@ def items_fragment(
     page: PageNumber = 1,
 ) -> Response:
     """One page of the items that fit."""
-    found = indexed(sources_of(request), run)
+    found = indexed(reader, run)
     if not found.usable:
         return _building(request, found)
     sort = sort if sort in SORTS else "position"
@@ -123,9 +124,9 @@ def workers_page(request: Request, run: AskedRun) -> Response:
 
 
 @router.get("/fragments/workers")
-def workers_fragment(request: Request, run: AskedRun) -> Response:
+def workers_fragment(request: Request, reader: Reads, run: AskedRun) -> Response:
     """What each worker did in a run."""
-    found = indexed(sources_of(request), run)
+    found = indexed(reader, run)
     if not found.usable:
         return _building(request, found)
     with reading("the index"):
@@ -146,7 +147,7 @@ MOST_WORKERS = 1000
 @router.get("/item")
 def item_page(request: Request, reader: Reads, run: AskedRun, item: ItemId) -> Response:
     """One item; what is known of it comes as a fragment."""
-    found = indexed(sources_of(request), run)
+    found = indexed(reader, run)
     if found.usable and found.synced.complete:
         _existing(found, run, item)
     return shell.page(request, "labelling/item.html", run=run, item=item, current="items", tab=False)
@@ -161,9 +162,9 @@ def _existing(found: Indexed, run: Run, item: str) -> ItemView:
 
 
 @router.get("/fragments/item")
-def item_fragment(request: Request, run: AskedRun, item: ItemId) -> Response:
+def item_fragment(request: Request, reader: Reads, run: AskedRun, item: ItemId) -> Response:
     """One item with its columns, answers and label."""
-    found = indexed(sources_of(request), run)
+    found = indexed(reader, run)
     if not found.usable:
         return _building(request, found)
     view = _existing(found, run, item)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -22,6 +22,8 @@ NEWEST = 6
 _READERS = 8
 #: Seconds for which people who look at the same time share what was read.
 _SHARED = 3.0
+#: Seconds after which it is looked again whether workers were forgotten.
+_NAMED = 60.0
 
 
 @dataclass(frozen=True)
@@ -82,7 +84,12 @@ class Reader:
     def __init__(self, sources: Sources) -> None:
         self.sources = sources
         self._newest: Kept[BatchRuns] = Kept(_SHARED)
+        self._names: Kept[Callable[[str], str]] = Kept(_NAMED)
         self._one: Kept[RunOverview | None] = Kept(_SHARED)
+
+    def pseudonym(self) -> Callable[[str], str]:
+        """Return what turns a worker's id into what people see."""
+        return self._names.get("", self.sources.pseudonyms)
 
     def batches(self, files: Sequence[BatchFile]) -> list[BatchRuns]:
         """Return these batches with their newest runs; what cannot be read does not hide the others."""

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
 from groundswell.ui.labelling import standing, timeline
 from groundswell.ui.labelling.reading import Reader, Run
 from groundswell.ui.labelling.standing import State
-from groundswell.views.index import masked
 from groundswell.views.overview import RunOverview
 
 #: Differences between ledger and workforce that the page lists.
@@ -29,7 +28,7 @@ def describe(reader: Reader, run: Run, found: RunOverview, state: State) -> dict
         "warnings": standing.warnings(found, state),
         "charts": _charts(found),
         "consolidation": consolidation,
-        "findings": _findings(consolidation),
+        "findings": _findings(consolidation, reader.pseudonym()),
         "reconciliation": _reconciliation(reader, run),
         "money": _money(reader, run),
         "outputs": _outputs(summary),
@@ -59,18 +58,17 @@ def _charts(found: RunOverview) -> list[Any]:
     ]
 
 
-def _findings(consolidation: Mapping[str, Any]) -> list[dict[str, Any]]:
+def _findings(consolidation: Mapping[str, Any], pseudonym: Callable[[str], str]) -> list[dict[str, Any]]:
     """Return what is odd, warnings first; workers are named by pseudonyms, as everywhere on the pages."""
     rows = [each for each in consolidation.get("findings") or () if isinstance(each, dict)]
-    rows = [
-        each | {"text": _masked_text(str(each.get("text", "")), each.get("workers") or ())} for each in rows
-    ]
+    for each in rows:
+        each["text"] = _masked_text(str(each.get("text", "")), each.get("workers") or (), pseudonym)
     return sorted(rows, key=lambda each: each.get("severity") != "warning")
 
 
-def _masked_text(text: str, workers: Iterable[Any]) -> str:
+def _masked_text(text: str, workers: Iterable[Any], pseudonym: Callable[[str], str]) -> str:
     for worker in sorted(map(str, workers), key=len, reverse=True):
-        text = text.replace(worker, masked(worker))
+        text = text.replace(worker, pseudonym(worker))
     return text
 
 
