@@ -8,7 +8,7 @@ from datetime import date
 from typing import Any
 
 from groundswell.reports.html import formats
-from groundswell.ui.throughput.columns import MEASURES, shown
+from groundswell.ui.throughput.columns import MEASURES
 from groundswell.ui.throughput.filters import read_page
 from groundswell.ui.throughput.listings import Asked
 
@@ -18,6 +18,13 @@ Row = Mapping[str, Any]
 PAGE_SIZE = 10
 #: Changes of a revision that are named.
 MOST_CHANGES = 6
+#: How measures are written that are shown nowhere else.
+_FORMS = {
+    "seconds_total": formats.duration,
+    "pay_seconds": formats.duration,
+    "accuracy_low": formats.share,
+    "accuracy_high": formats.share,
+}
 _SEVERITIES = {"warning": 0, "notice": 1}
 
 
@@ -167,7 +174,7 @@ def revisions(record: Row) -> list[dict[str, Any]]:
             "mark": MARKS.get(str(entry.get("kind", "")), ""),
             "written": str(entry.get("written", "")),
             "why": formats.clean(entry.get("why", ""), 500),
-            "changes": [_change(change) for change in entry.get("changes", ())],
+            "changes": [_change(change) for change in sorted(entry.get("changes", ()), key=_weight)],
         }
         for entry in reversed(list(record.get("history", ())))
     ]
@@ -186,15 +193,20 @@ def state_of(record: Row) -> tuple[str, str]:
     return "Final", "good"
 
 
+def _weight(change: Row) -> tuple[int, str]:
+    """Order changes as the measures of the page are."""
+    names, measure = list(MEASURES), str(change.get("measure", ""))
+    return (names.index(measure) if measure in names else len(names), measure)
+
+
 def _change(change: Row) -> str:
     measure = str(change.get("measure", ""))
     before, after = (change.get(side) for side in ("before", "after"))
     name = MEASURES[measure].title if measure in MEASURES else words(measure)
     if not isinstance(before, (int, float, type(None))) or not isinstance(after, (int, float, type(None))):
         return f"{name}: {formats.plain(before)} → {formats.plain(after)}"
-    if measure in MEASURES:
-        return f"{name}: {shown(measure, before)} → {shown(measure, after)}"
-    return f"{name}: {formats.count(before)} → {formats.count(after)}"
+    form = MEASURES[measure].form if measure in MEASURES else _FORMS.get(measure, formats.count)
+    return f"{name}: {form(before)} → {form(after)}"
 
 
 def words(name: object) -> str:

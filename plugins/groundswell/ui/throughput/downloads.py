@@ -3,27 +3,24 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from datetime import date
 
 from fastapi.responses import Response
 
 from groundswell.ui import problems
 
-#: What can be downloaded of a day, and what it is.
-FILES: Mapping[str, str] = {
-    "report.html": "The report, for reading and printing",
-    "workers.csv": "Every measure by team, job and worker",
-    "workers.parquet": "The same with the histograms of times, typed",
-    "summary.csv": "Every measure added up by source, team, job, task type and worker",
-    "summary.parquet": "The same, typed",
-    "sources.csv": "Events against metrics",
-    "sources.parquet": "The same, typed",
-    "anomalies.csv": "What stands out",
-    "anomalies.parquet": "The same, typed",
-    "problems.csv": "What could not be used, counted",
-    "problems.parquet": "The same, typed",
+#: What a day has, and what it is; tables come as CSV and as Parquet.
+REPORT = "report.html"
+TABLES: Mapping[str, str] = {
+    "workers": "Every measure by source, team, job, task type and worker; Parquet with histograms of times",
+    "summary": "Every measure added up by source, team, job, task type and worker",
+    "sources": "Events of the log against metrics",
+    "anomalies": "What stands out",
+    "problems": "What could not be used, counted",
 }
+_FORMATS = ("csv", "parquet")
+FILES = (REPORT, *(f"{table}.{ending}" for table in TABLES for ending in _FORMATS))
 _TYPES = {
     "html": "text/html; charset=utf-8",
     "csv": "text/csv; charset=utf-8; header=present",
@@ -101,3 +98,12 @@ def answer(body: bytes, name: str, saved_as: str, *, download: bool) -> Response
         "Cache-Control": "no-store",
     }
     return Response(body, media_type=_TYPES[ending], headers=headers)
+
+
+def listed(there: Collection[str]) -> list[tuple[str, str, list[str]]]:
+    """Return the tables of a day: name, what it is, and those of its files that are there."""
+    files = {table: [f"{table}.{ending}" for ending in _FORMATS] for table in TABLES}
+    found = [
+        (table, what, [file for file in files[table] if file in there]) for table, what in TABLES.items()
+    ]
+    return [each for each in found if each[2]]

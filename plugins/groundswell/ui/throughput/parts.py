@@ -269,5 +269,7 @@ PARTS: Mapping[str, Callable[[View], Context]] = {
     "tables": tables,
     "checks": checks_of,
 }
+#: The part that says what is wrong, for all of them.
+FIRST = "summary"
 #: Labels of the choices of the form.
 FORM = {"presets": PRESETS, "source_labels": SOURCE_LABELS}

@@ -67,7 +67,7 @@ def draw(rows: Rows, fair_pay: float) -> list[Chart]:
 
 def _course(rows: Rows) -> _Course:
     span = rows.days.span
-    every = "day" if span.days <= MOST_DAYS else "week"
+    every: trends.Every = "day" if span.days <= MOST_DAYS else "week"
     buckets = dict(trends.buckets(span.first, span.last, every))
     total = {row[every]: row for row in rows.by(every)}
     return _Course(every, buckets, [total.get(name) for name in buckets], rows.by(every, "team"))

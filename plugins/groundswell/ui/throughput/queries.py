@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from datetime import date
 from typing import TYPE_CHECKING, Any
 
-from groundswell.reports import schema
+from groundswell.reports import schema, trends
 from groundswell.ui.throughput.filters import Filters, Span
 from groundswell.ui.throughput.reading import Days, Reader, size
 
@@ -54,7 +54,7 @@ class Rows:
         rows: list[Row] = self.period.by(*keys).drop(columns="bins").to_dict("records")
         workers = self._active_workers(keys)
         for row in rows:
-            row["active_workers"] = workers.get(tuple(row[key] for key in keys), 0)
+            row["active_workers"] = workers[tuple(row[key] for key in keys)]
         return rows
 
     def _active_workers(self, keys: Sequence[str]) -> Counter[tuple[str, ...]]:
@@ -63,8 +63,16 @@ class Rows:
         did = rows[_DID_SOMETHING].fillna(0).sum(axis=1).to_numpy(bool) & (rows["worker"] != "").to_numpy(
             bool
         )
-        columns = [rows[key].to_numpy(object)[did] for key in (*keys, "worker")]
+        columns = [_key(rows, key)[did] for key in (*keys, "worker")]
         return Counter(key[:-1] for key in set(zip(*columns, strict=True)))
+
+
+def _key(rows: pandas.DataFrame, key: str) -> Any:
+    """Return the values of a key of a period, one per row."""
+    if key != "week":
+        return rows[key].to_numpy(object)
+    weeks = {day: trends.bucket(date.fromisoformat(day), "week")[0] for day in rows["day"].unique()}
+    return rows["day"].map(weeks).to_numpy(object)
 
 
 def rows_of(reader: Reader, span: Span, filters: Filters) -> Rows:
@@ -74,19 +82,22 @@ def rows_of(reader: Reader, span: Span, filters: Filters) -> Rows:
     """
     days = reader.read(span)
     tables, unread = reader.tables(days, "workers")
-    summaries, _ = reader.tables(days, "summary")
-    key = (days.key, tuple(tables))
+    summaries, unread_too = reader.tables(days, "summary")
+    sealed = [day for day in summaries if day not in tables and day not in unread]
+    unread |= {day: why for day, why in unread_too.items() if day not in tables}
+    key = (days.key, tuple(tables), tuple(summaries))
 
     def make_all() -> Period:
         from groundswell.reports.period import Period
+        from groundswell.reports.redacting import by_team_and_job
 
-        return Period(list(tables.values()), [_exact(table, span) for table in summaries.values()])
+        old = [by_team_and_job(summaries[day]) for day in sealed]
+        return Period([*tables.values(), *old], [_exact(table, span) for table in summaries.values()])
 
     def make() -> Rows:
         everything = reader.kept.get(("whole", key), make_all, _size)
         some = everything.filtered(**_wanted(everything, filters))
         choices = {name: everything.values(name)[:MOST_SUGGESTED] for name in CHOICES}
-        sealed = [day for day, record in days.records.items() if record.get("sealed") == "workers"]
         return Rows(days, some, choices, {**days.unread, **unread}, sealed)
 
     wanted = tuple(sorted(filters.rows().items()))

@@ -131,8 +131,13 @@ def part(request: Request, name: str, service: UseService, asked: UseAsked) -> R
     """Show a part of the page."""
     if name not in parts.PARTS:
         raise problems.NotFound("part", name)
-    with _explaining(service):
-        context = parts.PARTS[name](parts.view_of(service, asked))
+    try:
+        with _explaining(service):
+            context = parts.PARTS[name](parts.view_of(service, asked))
+    except problems.PageProblem as problem:
+        if name == parts.FIRST:
+            raise
+        return shell.page(request, "throughput/quiet.html", status=problem.status)  # the first part says why
     return shell.Page(_part(request, name, context))
 
 
@@ -186,14 +191,14 @@ def day_page(request: Request, day: str, service: UseService) -> Response:
         raise problems.NotFound("report", day, "Choose a day from the list of the Throughput page.")
     state, kind = state_of(record)
     there = record.get("files", ())
-    context = {
+    context: dict[str, Any] = {
         "title": parts.day_text(asked),
         "day": day,
         "record": record,
         "state": state,
         "kind": kind,
-        "files": [(name, what) for name, what in downloads.FILES.items() if name in there],
-        "report": "report.html" in there,
+        "tables": downloads.listed(there),
+        "report": downloads.REPORT in there,
         "history": revisions(record),
         "earlier": max((each for each in days if each < asked), default=None),
         "later": min((each for each in days if each > asked), default=None),

@@ -49,6 +49,13 @@
 
   document.addEventListener("groundswell:shown", () => {
     follow();
+    // The parts that kept quiet while the summary could not be read
+    if (document.getElementById("tp-choices-worker"))
+      for (const quiet of document.querySelectorAll("[data-quiet]")) {
+        const box = quiet.closest("[data-fragment]");
+        quiet.remove();
+        window.groundswell.load(box);
+      }
     for (const select of form.querySelectorAll("[data-choices]")) {
       const list = document.getElementById(`tp-choices-${select.dataset.choices}`);
       if (list && select !== document.activeElement) fill(select, list);
