@@ -134,7 +134,8 @@ def columns(
             role = "quiet" if strong not in (None, day) else str(place)
             if value:
                 high = axis(below + value)
-                canvas.rect(x - thick / 2, high, thick, axis(below) - high, role)
+                gap = 1.0 if below else 0.0  # so that a stack is told apart in black and white
+                canvas.rect(x - thick / 2, high, thick, max(0.5, axis(below) - gap - high), role)
             below += value
         if day == strong and below:
             near = x > right - 24
