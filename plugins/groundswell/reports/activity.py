@@ -30,7 +30,7 @@ from __future__ import annotations
 import json
 import re
 from calendar import timegm
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, tzinfo
 from functools import lru_cache
@@ -45,6 +45,7 @@ if TYPE_CHECKING:
     import pandas as pd
 
 SOURCE = "worker_activity"
+UNKNOWN = "unknown"
 FUTURE_LIMIT_S = 3600  # a clock may be a little ahead
 TEXT_LIMIT = 256
 BLOCK = 50_000
@@ -169,6 +170,17 @@ def parse_blocks(
     remaining = iter(lines)
     while some := list(islice(remaining, block)):
         yield parser.parse(some)
+
+
+def with_task_types(rows: pd.DataFrame, jobs: Iterable[Mapping[str, Any]]) -> pd.DataFrame:
+    """Return rows with what their jobs ask, which the log does not tell.
+
+    :param rows: ``schema.ACTIVITY`` of the log; of a job that is not known the task type is "unknown"
+    :param jobs: with ``job`` and ``task_type``
+    """
+    known = {job["job"]: job.get("task_type") or UNKNOWN for job in jobs}
+    types = {job: known.get(job, UNKNOWN) for job in rows["job"].unique()}
+    return rows.assign(task_type=rows["job"].map(types).astype("str"))
 
 
 class Parser:
@@ -397,6 +409,6 @@ def _frame(rows: list[tuple[Any, ...]]) -> pd.DataFrame:
             "pool": pool,
             "team": team,
             "job": job,
-            "task_type": ["unknown"] * len(rows),
+            "task_type": [UNKNOWN] * len(rows),
         }
     )

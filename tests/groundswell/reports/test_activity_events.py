@@ -14,7 +14,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from groundswell.reports import schema
-from groundswell.reports.activity import LogEvent, parse, parse_blocks
+from groundswell.reports.activity import LogEvent, parse, parse_blocks, with_task_types
 from groundswell.reports.days import bounds
 
 SUB = "d6947aeb-0650-447a-ab5d-894db61017fd"
@@ -35,6 +35,7 @@ DOCUMENTED = {
     "event_type": "TasksSubmitted",
     "event_timestamp": "1565798464",
 }
+JOB_ARN = "arn:aws:sagemaker:us-east-2:111122223333:labeling-job/"
 AT = datetime(2019, 8, 14, 16, 1, 4, tzinfo=UTC)
 DAY = AT.date()
 
@@ -271,6 +272,22 @@ def test_teams_without_a_user_pool_have_worker_ids() -> None:
 )
 def test_teams_of_other_crowds(arn: str, team: str) -> None:
     assert list(parse([event(workteam_arn=arn)]).rows["team"]) == [team]
+
+
+def test_task_types_come_from_the_jobs() -> None:
+    names = ["cats", "dogs", "cats", "gone"]
+    rows = parse(submitted(AT, n, labeling_job_arn=JOB_ARN + name) for n, name in enumerate(names)).rows
+    jobs = [
+        {"job": "cats", "task_type": "image-classification"},
+        {"job": "dogs", "task_type": None},
+        {"job": "gone"},
+        {"job": "other", "task_type": "text-classification"},
+    ]
+    found = with_task_types(rows, jobs)
+    assert list(found["task_type"]) == ["image-classification", "unknown", "image-classification", "unknown"]
+    assert found.drop(columns="task_type").equals(rows.drop(columns="task_type"))
+    assert with_task_types(rows, []).equals(rows)
+    assert with_task_types(rows[:0], jobs).equals(rows[:0])
 
 
 def test_window_and_days() -> None:

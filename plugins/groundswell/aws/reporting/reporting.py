@@ -197,11 +197,12 @@ def earlier(store: ReportStore, day: date, count: int) -> list[tuple[date, pd.Da
 
 
 def _tables(reports: Reports, inputs: Inputs, day: date, *, complete: bool) -> DayTables:
+    from groundswell.reports.activity import with_task_types
     from groundswell.reports.anomalies import Thresholds
     from groundswell.reports.day import DayInputs, compute
 
-    settings = reports.settings
-    activity, jobs = inputs.activity(day), inputs.jobs(day)
+    settings, jobs = reports.settings, inputs.jobs(day)
+    activity = with_task_types(inputs.activity(day), jobs)
     workteam, problems = _workteam(settings, inputs, day, activity, jobs)
     return compute(
         DayInputs(
