@@ -81,12 +81,15 @@ def _added_up(rows: pd.DataFrame, keys: Sequence[str], table: Table) -> pd.DataF
     several = gone & rows.duplicated(list(keys), keep=False)
     if not several.any():
         return rows
-    together = _sums_of(rows[several].reset_index(drop=True), keys, table)
-    found = pd.concat([rows[~several], together], ignore_index=True)
-    return found.sort_values(list(table.key), kind="stable", ignore_index=True)
+    together = _sums_of(rows[several], keys, table)
+    found = pd.concat([rows[~several], together]).sort_index(kind="stable")
+    return found.reset_index(drop=True)
 
 
 def _sums_of(rows: pd.DataFrame, keys: Sequence[str], table: Table) -> pd.DataFrame:
+    """Return one row per value of the keys, each under the index of the first that went into it."""
+    import numpy as np
+
     from groundswell.reports import bins, measures
 
     named, to = measures.group([rows[key].to_numpy(object) for key in keys])
@@ -98,7 +101,8 @@ def _sums_of(rows: pd.DataFrame, keys: Sequence[str], table: Table) -> pd.DataFr
         **{key: list(column) for key, column in zip(keys, named, strict=True)},
         **sums.columns(measures.through_bins(histogram, groups), histogram.texts(groups)),
     }
-    return table.frame(columns)
+    _, firsts = np.unique(to, return_index=True)
+    return table.frame(columns).set_axis(rows.index[firsts])
 
 
 def _sources(rows: pd.DataFrame) -> pd.DataFrame:

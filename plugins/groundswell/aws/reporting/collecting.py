@@ -180,7 +180,7 @@ def collect_names(reports: Reports, entries: Entries) -> Result:
         ]
         inputs.put_source(day, directory.SOURCE, READ if pools else ABSENT, problems)
     if settings.shows_names:
-        inputs.put_names(names)
+        inputs.put_names(names, window.last)
     return {"found": len(names)}
 
 

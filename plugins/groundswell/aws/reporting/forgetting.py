@@ -56,7 +56,7 @@ def forget(reports: Reports, who: str, now: datetime) -> dict[str, Any]:
     reports = Reports(reports.settings)  # with the marks as they are now
     inputs = Inputs.of(reports)
     had_name = any(name in inputs.names() for name in worker.raw)
-    inputs.put_names({})
+    inputs.keep_names(date.min)
     again = [day for day in inputs.days() if inputs.forget(day)]
     written, removed = [], 0
     for day in reports.store.days():

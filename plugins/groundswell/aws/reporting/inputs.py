@@ -161,15 +161,31 @@ class Inputs:
         known = ((key, document(self.store, key)) for key in self.store.keys(prefix))
         return [(key.removeprefix(prefix).removesuffix(".json"), each) for key, each in known if each]
 
-    def put_names(self, names: Mapping[str, str]) -> None:
-        """Add names by raw id; who was deleted gets none."""
-        known = self.names() | {str(worker): str(name) for worker, name in names.items()}
-        kept = {worker: name for worker, name in known.items() if not self._pseudonyms.is_forgotten(worker)}
+    def put_names(self, names: Mapping[str, str], seen: date) -> None:
+        """Add names by raw id; who was deleted gets none.
+
+        :param seen: the last day on which these workers may have worked.
+        """
+        known = document(self.store, _NAMES) or {}
+        for worker, name in names.items():
+            last = max(seen.isoformat(), known.get(worker, {}).get("seen", ""))
+            known[str(worker)] = {"name": str(name), "seen": last}
+        self._keep_names(known)
+
+    def keep_names(self, since: date) -> None:
+        """Remove the names of those who were deleted, and of who has not worked since a day."""
+        known = document(self.store, _NAMES)
+        if known is not None:
+            seen = {worker: name for worker, name in known.items() if name["seen"] >= since.isoformat()}
+            self._keep_names(seen)
+
+    def _keep_names(self, known: Mapping[str, Any]) -> None:
+        kept = {worker: each for worker, each in known.items() if not self._pseudonyms.is_forgotten(worker)}
         put_document(self.store, _NAMES, kept)
 
     def names(self) -> dict[str, str]:
         """Return names by raw id."""
-        return dict(document(self.store, _NAMES) or {})
+        return {worker: each["name"] for worker, each in (document(self.store, _NAMES) or {}).items()}
 
     def drop_names(self) -> bool:
         """Remove all names; return whether there were any."""

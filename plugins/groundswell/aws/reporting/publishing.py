@@ -124,6 +124,7 @@ def seal(reports: Reports, now: datetime, written: Collection[date] = ()) -> lis
 
 def _seal_inputs(reports: Reports, end: date) -> Iterable[date]:
     inputs = Inputs.of(reports)
+    inputs.keep_names(end)
     for day in inputs.days():
         if day >= end:
             continue

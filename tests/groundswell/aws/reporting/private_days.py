@@ -22,6 +22,8 @@ SUBS = {
     name: f"{number:08d}-1111-4222-8333-444455556666" for number, name in enumerate(("ann", "bob", "cyd"))
 }
 NEXT_MORNING = datetime(2026, 11, 3, 6, tzinfo=UTC)
+#: After the tests: what is written before then was not written by a run of then.
+ANOTHER_RUN = datetime(2099, 1, 1, tzinfo=UTC)
 
 
 def settings_in(folder: Path, more: str = "") -> ReportSettings:

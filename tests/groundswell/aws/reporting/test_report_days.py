@@ -80,7 +80,7 @@ def test_a_provisional_day_becomes_final_without_being_revised(tmp_path: Path) -
 
 def test_no_raw_id_is_public_and_no_name_unless_shown(tmp_path: Path) -> None:
     reports = reports_in(tmp_path)
-    Inputs.of(reports).put_names({SUBS["ann"]: "Ann Other"})
+    Inputs.of(reports).put_names({SUBS["ann"]: "Ann Other"}, DAY)
     write(reports, DAY, usual(DAY))
     publish(reports, [write(reports, DAY)], NEXT_MORNING)
     for text in (*SUBS.values(), POOL, "Ann Other"):

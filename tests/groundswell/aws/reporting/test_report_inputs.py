@@ -168,12 +168,12 @@ def test_who_was_deleted_is_in_no_input_any_more_and_does_not_come_back(tmp_path
     before.add_activity(DAY, events(("xenia", 2)))
     before.put_ledger(DAY, events(("xenia", 1)))
     before.put_workteam(DAY, [point("xenia", 2.0), point("bob", 1.0)])
-    before.put_names({"xenia": "Xenia", "bob": "Bob"})
+    before.put_names({"xenia": "Xenia", "bob": "Bob"}, DAY)
     inputs = inputs_in(tmp_path, "xenia")
     assert found(inputs) == [("bob", 1), ("forgotten", 1), ("forgotten", 2)], "hidden at once"
     assert inputs.forget(DAY)
     assert not inputs.forget(DAY), "nothing is left to do"
-    inputs.put_names({})
+    inputs.keep_names(DAY)
     assert inputs.names() == {"bob": "Bob"}
     for path in tmp_path.rglob("*"):
         assert not path.is_file() or b"xenia" not in path.read_bytes(), path
@@ -182,7 +182,7 @@ def test_who_was_deleted_is_in_no_input_any_more_and_does_not_come_back(tmp_path
     assert inputs.add_activity(DAY, events(("xenia", 1), ("bob", 1), ("xenia", 2))) == 0
     assert inputs.add_activity(DAY, events(("xenia", 9))) == 1
     assert found(inputs)[-1] == ("forgotten", 9)
-    inputs.put_names({"xenia": "Xenia"})
+    inputs.put_names({"xenia": "Xenia"}, DAY)
     assert inputs.names() == {"bob": "Bob"}
     assert {each["dimensions"]["WorkerId"]: each["sum"] for each in inputs.workteam(DAY)} == {
         "bob": 1.0,
@@ -227,6 +227,20 @@ def test_workers_are_told_by_pool_and_all_together(inputs: Inputs) -> None:
     inputs.put_ledger(DAY, events(("A1", 1)))
     inputs.put_workteam(DAY, [point("d", 1.0)])
     assert inputs.workers(DAY) == {"a", "b", "c", "without a pool", "A1", "d", "iris"}
+
+
+def test_names_of_who_has_not_worked_for_long_go(inputs: Inputs) -> None:
+    inputs.keep_names(DAY)
+    assert inputs.names() == {}
+    inputs.put_names({"a": "Ada", "b": "Bob"}, DAY)
+    inputs.put_names({"a": "Ada L."}, DAY + timedelta(days=2))
+    inputs.put_names({"a": "Ada L."}, DAY)
+    assert inputs.names() == {"a": "Ada L.", "b": "Bob"}
+    inputs.keep_names(DAY + timedelta(days=1))
+    assert inputs.names() == {"a": "Ada L."}
+    assert inputs.drop_names()
+    assert not inputs.drop_names()
+    assert inputs.names() == {}
 
 
 def test_inputs_of_a_day_can_be_removed(inputs: Inputs) -> None:
