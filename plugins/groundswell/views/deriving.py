@@ -31,6 +31,7 @@ SUMMED = (
     "labelled",
 )
 _WORKER = ("answers", "quarantined", "rejected", "cents", "seconds", "timed", "judged", "agreed")
+_ANSWERS, _QUARANTINED, _REJECTED, _CENTS, _SECONDS, _TIMED, _JUDGED, _AGREED = range(len(_WORKER))
 _SET = (
     *SUMMED,
     "status",
@@ -116,20 +117,20 @@ def derive(state: RunState, item: str, rows: Iterable[tuple[str, Row]]) -> Deriv
 
 
 def _add_worker(found: Derived, state: RunState, row: Row, leading: object) -> None:
-    worker, seconds = plain(str(row["worker"])), seconds_of(row)
-    counts = row["label"] is not None and not state.is_rejected(row["assignment"])
-    values = (
-        1,
-        row["label"] is None,
-        state.is_rejected(row["assignment"]),
-        paid_cents(state, [row["assignment"]]),
-        seconds or 0,
-        seconds is not None,
-        counts and leading is not None,
-        counts and leading is not None and row["label"] == leading,
-    )
-    found.workers[worker] = [a + int(b) for a, b in zip(found.workers[worker], values, strict=True)]
-    found.last[worker] = max(found.last.get(worker, ""), plain(str(row["submitted"])))
+    worker, assignment, seconds = plain(row["worker"]), row["assignment"], seconds_of(row)
+    readable, rejected = row["label"] is not None, state.is_rejected(assignment)
+    sums = found.workers[worker]
+    sums[_ANSWERS] += 1
+    sums[_QUARANTINED] += not readable
+    sums[_REJECTED] += rejected
+    sums[_CENTS] += paid_cents(state, (assignment,))
+    if seconds is not None:
+        sums[_SECONDS] += seconds
+        sums[_TIMED] += 1
+    if leading is not None and readable and not rejected:
+        sums[_JUDGED] += 1
+        sums[_AGREED] += row["label"] == leading
+    found.last[worker] = max(found.last.get(worker, ""), plain(row["submitted"]))
 
 
 class Deriving:

@@ -13,49 +13,77 @@ from groundswell.views.reading import checked
 
 Row = dict[str, Any]
 
-#: Kinds of rows that are about an item, and the columns that rows of the kind usually have besides it.
+#: Kinds of rows that are about an item, and the columns of the kind that are kept besides it: what the state
+#: goes by, and what is shown. A row that lacks one of them keeps those that it has.
 _COLUMNS: dict[str, tuple[str, ...]] = {
-    "hits": ("hit", "hit_type", "seats", "expires"),
+    "hits": ("hit", "seats", "expires"),
     "answers": ("assignment", "worker", "accepted", "submitted", "label", "problem"),
-    "withheld": ("assignment", "worker", "reason", "at"),
+    "withheld": ("assignment", "reason", "at"),
     "payments": ("assignment", "cents", "at"),
-    "rejections": ("assignment", "worker", "feedback", "at"),
-    "reservations": ("token", "purpose", "seats", "number", "at"),
-    "extensions": ("hit", "seats", "token", "expires"),
+    "rejections": ("assignment",),
+    "reservations": ("seats", "number", "token"),
+    "extensions": ("seats", "expires"),
     "outcomes": ("outcome", "seats", "rejected"),
-    "expirations": ("hit", "at"),
-    "deletions": ("hit", "at"),
+    "expirations": (),
+    "deletions": (),
+}
+#: Columns that only some rows have, and that the state goes by.
+_SOMETIMES: dict[str, tuple[str, ...]] = {
+    "reservations": ("replaces", "outcome", "rejected"),
+    "extensions": ("replaces",),
+    "outcomes": ("number",),
 }
 ABOUT_ITEMS = tuple(_COLUMNS)
 _CODES = {kind: code for code, kind in enumerate(ABOUT_ITEMS)}
-#: Columns of an answer that are not kept: what the worker's form sent can be long, and is in the ledger.
-_LEFT_OUT = frozenset({"answer", "hit"})
+#: Kinds of which only the types have to be checked, so that rows like one that was good are good as well.
+_LIKE_OTHERS = frozenset(_COLUMNS) - {"outcomes", "reservations"}
+
+_encode = json.JSONEncoder(ensure_ascii=True, separators=(",", ":")).encode
 
 
-def encoded(kind: str, row: Row, line: bytes, part: int, key: str) -> str:
-    """Return a row without its item as text; such texts joined by commas are an item's record.
+class Encoding:
+    """Turns the rows of parts into the records of items."""
 
-    Args:
-        kind: its kind.
-        row: the row.
-        line: the row as it is in its part.
-        part: number of the part, by which the whole answer can be found again.
-        key: name of the part, for messages.
+    def __init__(self) -> None:
+        self._good: set[tuple[Any, ...]] = set()
 
-    Raises:
-        LedgerError: the row lacks something.
-    """
-    checked(kind, row, key)
-    columns, code = _COLUMNS[kind], _CODES[kind]
-    kept = row.keys() - _LEFT_OUT if kind == "answers" else row.keys()
-    values: list[Any] = [code]
-    if len(kept) == len(columns) + 1 and all(name in row for name in columns):
-        values += [row[name] for name in columns]
-    else:
-        values.append({name: value for name, value in row.items() if name in kept and name != "item"})
-    if kind == "answers":
-        values += [part, zlib.crc32(line)]
-    return json.dumps(values, ensure_ascii=True, separators=(",", ":"))
+    def kept(self, kind: str, row: Row, line: str, part: int, key: str) -> list[Any]:
+        """Return what is kept of a row.
+
+        Args:
+            kind: its kind.
+            row: the row.
+            line: the row as it is in its part.
+            part: number of the part, by which the whole answer can be found again.
+            key: name of the part, for messages.
+
+        Raises:
+            LedgerError: the row is none that the state can take.
+        """
+        # Rows by the million are alike: what a row of these columns and types must have is looked at once
+        alike = (kind, *row, *map(type, row.values()))
+        if alike not in self._good:
+            checked(kind, row, key)
+            if kind in _LIKE_OTHERS:
+                self._good.add(alike)
+        values: list[Any] = [_CODES[kind]]
+        columns, sometimes = _COLUMNS[kind], _SOMETIMES.get(kind, ())
+        some = {name: row[name] for name in sometimes if name in row} if sometimes else {}
+        usual = [row[name] for name in columns if name in row]
+        if "token" in columns and "token" in row:
+            usual[-1] = zlib.crc32(row["token"].encode(errors="surrogatepass"))  # it is long, and never shown
+        if some or len(usual) < len(columns):
+            values.append(dict(zip((name for name in columns if name in row), usual, strict=True)) | some)
+        else:
+            values += usual
+        if kind == "answers":
+            values += [part, zlib.crc32(line.encode())]
+        return values
+
+
+def as_record(rows: list[list[Any]]) -> str:
+    """Return rows as text; such texts joined by commas are an item's record."""
+    return _encode(rows)[1:-1]
 
 
 def decoded(item: str, record: str, full: Callable[[int, str], Iterable[Row]]) -> Iterator[tuple[str, Row]]:
@@ -63,7 +91,7 @@ def decoded(item: str, record: str, full: Callable[[int, str], Iterable[Row]]) -
 
     Args:
         item: the item.
-        record: what :func:`encoded` made of its rows, joined by commas.
+        record: what :func:`as_record` made of its rows, joined by commas.
         full: returns the whole rows of an assignment in a part. It is asked only where twins wrote different
             rows of one answer, of which the state keeps one by the whole text.
     """
@@ -87,7 +115,9 @@ def decoded(item: str, record: str, full: Callable[[int, str], Iterable[Row]]) -
 def _row(item: str, kind: str, values: list[Any]) -> Row:
     if len(values) == 1 and isinstance(values[0], dict):
         return values[0] | {"item": item}
-    return dict(zip(_COLUMNS[kind], values, strict=True)) | {"item": item}
+    row = dict(zip(_COLUMNS[kind], values, strict=True))
+    row["item"] = item
+    return row
 
 
 def folded(rows: Iterable[tuple[str, Row]], prefix: str) -> RunState:

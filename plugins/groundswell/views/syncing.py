@@ -19,8 +19,8 @@ from groundswell.views.deriving import Deriving
 from groundswell.views.index_file import make_index
 from groundswell.views.label_rows import label_rows, version_of_labels
 from groundswell.views.overview import PROGRESS, SUMMARY, updated
-from groundswell.views.reading import bodies, checked, parsed
-from groundswell.views.record_rows import ABOUT_ITEMS, Row, encoded, plain
+from groundswell.views.reading import bodies, checked, rows_of
+from groundswell.views.record_rows import ABOUT_ITEMS, Encoding, Row, as_record, plain
 
 #: Kinds of rows that are about the run as a whole.
 LOOSE = ("spend", "approvals", "bonuses")
@@ -196,19 +196,18 @@ class Syncing:
         rows, count, done = defaultdict(list), 0, []
         loose: list[tuple[str, str]] = []
         first: dict[str, int] = {}
+        encoding = Encoding()
         for number, kind, key, body in self._bodies():
-            for place, line in enumerate(body.split(b"\n"), start=1):
-                if not line:
-                    continue
-                row, count = parsed(line, key, place), count + 1
+            for line, row in rows_of(body, key):
                 if kind == "items":
                     first[_item(row, key)] = number
                 elif kind in LOOSE:
                     checked(kind, row, key)
-                    loose.append((kind, line.decode()))
+                    loose.append((kind, line))
                 else:
-                    text = encoded(kind, row, line, number, key)
-                    rows[plain(row["item"])].append(text)
+                    kept = encoding.kept(kind, row, line, number, key)
+                    rows[plain(row["item"])].append(kept)
+                count += 1
             done.append(number)
             if count >= _ROWS:
                 break
@@ -229,7 +228,7 @@ class Syncing:
     def _keep(
         self,
         done: Sequence[int],
-        rows: dict[str, list[str]],
+        rows: dict[str, list[list[Any]]],
         first: dict[str, int],
         loose: Sequence[tuple[str, str]],
     ) -> None:
@@ -245,7 +244,7 @@ class Syncing:
         self._db.executemany(
             "INSERT INTO records (item, body) VALUES (?, ?) "
             "ON CONFLICT (item) DO UPDATE SET body = body || ',' || excluded.body",
-            [(numbers[item], ",".join(texts)) for item, texts in rows.items()],
+            [(numbers[item], as_record(several)) for item, several in rows.items()],
         )
         self._db.executemany(
             "INSERT OR IGNORE INTO dirty VALUES (?)", [(number,) for number in set(numbers.values())]
@@ -341,11 +340,9 @@ _IN_THE_LEDGER = frozenset(
 def whole_rows(db: sqlite3.Connection, ledger: Ledger, part: int, assignment: str) -> Iterator[Row]:
     """Yield the whole rows of an assignment in a part of the ledger."""
     [key] = db.execute("SELECT key FROM parts WHERE id = ?", (part,)).fetchone()
-    for place, line in enumerate((ledger.store.get(key) or b"").split(b"\n"), start=1):
-        if line:
-            row = parsed(line, key, place)
-            if row["assignment"] == assignment:
-                yield row | {"item": plain(row["item"])}
+    for _, row in rows_of(ledger.store.get(key) or b"", key):
+        if row["assignment"] == assignment:
+            yield row | {"item": plain(row["item"])}
 
 
 def _item(row: Row, key: str) -> str:
