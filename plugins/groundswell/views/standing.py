@@ -22,7 +22,7 @@ Point = dict[str, Any]
 
 
 def standing(state: RunState, at: datetime) -> dict[str, Any]:
-    """Return what a folded record says about a run besides its counts; one pass over its answers.
+    """Return what a folded record says about a run besides its counts, in two passes over its answers.
 
     The result has ``given_up_by`` (outcome -> items that ended so, without settled ones), ``agreement``,
     ``pace``, ``eta`` and ``active_workers``:
@@ -39,11 +39,8 @@ def standing(state: RunState, at: datetime) -> dict[str, Any]:
         at: the time of the document.
     """
     hour, quarter = _text(at - PACE_WINDOW), _text(at - ACTIVE_WINDOW)
-    votes: Counter[tuple[str, str]] = Counter()
     recent, active = 0, set()
     for row in state.answers.values():
-        if row["label"] is not None and not state.is_rejected(row["assignment"]):
-            votes[row["item"], row["label"]] += 1
         recent += row["submitted"] > hour
         if row["submitted"] > quarter:
             active.add(row["worker"])
@@ -53,23 +50,21 @@ def standing(state: RunState, at: datetime) -> dict[str, Any]:
             for outcome, count in sorted(Counter(state.outcomes.values()).items())
             if outcome is not Outcome.SETTLED
         },
-        "agreement": _agreement(votes),
+        "agreement": _agreement(state),
         "pace": recent or None,
         "eta": forecast(state, at, recent),
         "active_workers": len(active),
     }
 
 
-def _agreement(votes: Mapping[tuple[str, str], int]) -> float | None:
-    leading: dict[str, int] = {}
-    counted: Counter[str] = Counter()
-    for (item, _), count in votes.items():
-        leading[item] = max(count, leading.get(item, 0))
-        counted[item] += count
-    judged = [item for item, count in counted.items() if count > 1]
-    if not judged:
-        return None
-    return round(sum(leading[item] for item in judged) / sum(counted[item] for item in judged), 4)
+def _agreement(state: RunState) -> float | None:
+    leading = counted = 0
+    for item in state.hits:
+        labels = [row["label"] for row in state.counted(item)]
+        if len(labels) > 1:
+            counted += len(labels)
+            leading += max(map(labels.count, set(labels)))
+    return round(leading / counted, 4) if counted else None
 
 
 def forecast(state: RunState, at: datetime, recent: int) -> str | None:

@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 
 from groundswell.aws import runs
+from groundswell.aws.operators import mturk
 from groundswell.aws.operators.mturk import MTurkCollectAndExtendOperator
 from groundswell.aws.progress import Progress, keep_progress
 from groundswell.aws.runs import LabelingRun
@@ -106,3 +107,21 @@ def test_twins_leave_a_rising_timeline(desk: Desk, monkeypatch: pytest.MonkeyPat
         answers: list[Any] = [point.answers for point in seen(run).timeline]
         assert answers == sorted(answers)
     assert seen(run).answers == 2
+
+
+@pytest.mark.parametrize(("seconds", "times"), [(0.0, 4), (3600.0, 1)])
+def test_a_long_wave_says_now_and_then_where_it_is(
+    desk: Desk, monkeypatch: pytest.MonkeyPatch, seconds: float, times: int
+) -> None:
+    run = desk.run([*"abc"])
+    desk.publish(run)
+    desk.answer(run, {item: ["setosa"] * 2 for item in "abc"})
+    monkeypatch.setattr(mturk, "LOT", 1)
+    monkeypatch.setattr(mturk, "SAY_EVERY", seconds)
+    written = []
+    monkeypatch.setattr(
+        mturk, "keep_progress", lambda run, state: written.append(state) or keep_progress(run, state)
+    )
+    collect(desk, run)
+    assert len(written) == times
+    assert seen(run).settled == 3

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Sequence
 from contextlib import AbstractContextManager
 from dataclasses import asdict
@@ -34,6 +35,8 @@ if TYPE_CHECKING:
 LOT = 2_000
 #: How long after its last moment an open HIT is looked at by itself.
 OVERDUE = timedelta(minutes=15)
+#: Seconds between two progress documents within a wave: each looks at all answers of the run.
+SAY_EVERY = 30.0
 
 
 class _BatchOperator(AwsBaseOperator[MTurkHook]):
@@ -133,13 +136,15 @@ class MTurkCollectAndExtendOperator(_BatchOperator):
         if wave.state.stopped:
             expire_open(run, wave.state)  # HITs that were made while it was being stopped
         wave.reopen()
-        news = bool(wave.state.open_items)
+        news, said = bool(wave.state.open_items), time.monotonic()
         while news:
             reviewable = list(run.mturk.reviewable(_hit_type(wave)))
             news = False
             for start in range(0, len(reviewable), LOT):
                 news |= wave.take(reviewable[start : start + LOT]) > 0
-                self._report(run, wave)
+                if time.monotonic() - said >= SAY_EVERY:
+                    self._report(run, wave)
+                    said = time.monotonic()
         if overdue := _overdue(run, wave):
             # Never listed as reviewable: deleted or flagged by hand, or the workforce's store was restored
             self.log.warning("%d HITs should have ended by now; looking at each", len(overdue))
