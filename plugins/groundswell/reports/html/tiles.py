@@ -33,7 +33,7 @@ class Tile:
     :param beside: what belongs to the value, such as its interval.
     :param change: how it compares with the usual, such as ``+12%``.
     :param usual: what the usual is, in words; ``range`` the lowest and highest of it.
-    :param outside: said where the value is beyond all it is compared with.
+    :param outside: said where the value is far from all it is compared with.
     :param spark: its course, safe HTML.
     """
 
@@ -159,6 +159,13 @@ def _low(name: str, course: Sequence[float | None]) -> float:
 
 
 def _outside(value: float, usual: Usual | None) -> str:
-    if usual is None or usual.low <= value <= usual.high:
+    """Say that a value is far from all it is compared with.
+
+    Just beyond the range says nothing: of five like days one is the highest, and one the lowest.
+    """
+    if usual is None:
         return ""
-    return f"{'above' if value > usual.high else 'below'} all of {usual.words}"
+    width = usual.high - usual.low
+    if usual.low - width <= value <= usual.high + width:
+        return ""
+    return f"far {'above' if value > usual.high else 'below'} all of {usual.words}"

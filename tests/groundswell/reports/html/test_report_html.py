@@ -113,8 +113,8 @@ def month() -> str:
 
 @pytest.fixture(scope="module")
 def true_day() -> tuple[Any, str]:
-    """The report of the last of six days that were computed from events."""
-    crowd = activity_rows.make(days=6, workers=12, odd={"fast": 1}, tasks=40.0)
+    """The report of the Friday of a week that were computed from events."""
+    crowd = activity_rows.make(days=5, workers=12, odd={"fast": 1}, tasks=40.0)
     history: list[tuple[date, pd.DataFrame]] = []
     for day in crowd.days:
         inputs = DayInputs(
@@ -222,6 +222,15 @@ def test_totals_are_those_of_the_tables_beside_the_usual(usual) -> None:
     assert f"usual {round(pd.Series(before).median()):,}" in text
     assert f"range {min(before):,} to {max(before):,}" in text
     assert "the last 4 Fridays" in text
+
+
+def test_only_what_is_far_from_all_like_days_is_said_to_be(usual) -> None:
+    tables, record, course, html = usual
+    assert "far above" not in html
+    crowded = dataclasses.replace(tables, summary=tables.summary.copy())
+    whole = crowded.summary["level"] == "all"
+    crowded.summary.loc[whole, "submitted"] = crowded.summary.loc[whole, "submitted"] * 5
+    assert "far above all of the last 4 Fridays" in render_day(crowded, record, course, SETTINGS)
 
 
 def test_every_row_and_number_of_a_table_is_the_one_computed(usual) -> None:
