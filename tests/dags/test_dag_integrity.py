@@ -49,7 +49,8 @@ def test_dags_and_tasks_are_documented_owned_and_retried(dagbag: Any) -> None:
         assert dag.description, dag.dag_id
         assert dag.doc_md, dag.dag_id
         assert dag.tags, dag.dag_id
-        assert dag.catchup is False
+        # A day without a report is a hole, so this one catches up; elsewhere a run costs money
+        assert dag.catchup is (dag.dag_id == "worker_metrics")
         for task in dag.tasks:
             assert re.fullmatch(r"[a-z0-9_]+(\.[a-z0-9_]+)?", task.task_id)
             assert task.owner not in {"", "airflow"}, task.task_id
