@@ -114,7 +114,7 @@ def month() -> str:
 @pytest.fixture(scope="module")
 def true_day() -> tuple[Any, str]:
     """The report of the Friday of a week that were computed from events."""
-    crowd = activity_rows.make(days=5, workers=12, odd={"fast": 1}, tasks=40.0)
+    crowd = activity_rows.make(days=5, workers=30, odd={"fast": 1, "careless": 1}, tasks=90.0)
     history: list[tuple[date, pd.DataFrame]] = []
     for day in crowd.days:
         inputs = DayInputs(
