@@ -272,6 +272,8 @@ class Parser:
         return accepted_at
 
     def _check_timestamp(self, event: LogEvent, value: object, at: int, field: str) -> None:
+        if value == str(at):
+            return
         text = value if isinstance(value, str) else str(value)
         if text.isdecimal() and len(text) <= 12 and abs(int(text) - at) <= FUTURE_LIMIT_S:
             return
