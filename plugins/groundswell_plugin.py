@@ -17,10 +17,11 @@ _LABELLING = "M4 5h9M4 10h9M4 15h5m4 0 2.2 2.2L19.5 12"
 _THROUGHPUT = "M4 18V12m5.3 6V7m5.4 11v-8M20 18V4"
 
 
-def _icon(path: str, colour: str) -> str:
+def _icon(path: str, colour: str, ground: str = "none") -> str:
     picture = (
-        f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 24 24" fill="none" stroke="{colour}" '
-        f'stroke-width="2" stroke-linecap="round" stroke-linejoin="round"><path d="{path}"/></svg>'
+        '<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 24 24" fill="none" stroke-width="2" '
+        'stroke-linecap="round" stroke-linejoin="round">'
+        f'<rect width="24" height="24" rx="6" fill="{ground}"/><path stroke="{colour}" d="{path}"/></svg>'
     )
     return f"data:image/svg+xml;base64,{b64encode(picture.encode()).decode()}"
 
@@ -56,7 +57,8 @@ def _view(name: str, href: str, destination: str, route: str, icon: str) -> dict
         "destination": destination,
         "url_route": route,
         "nav_top_level": destination == "nav",
-        "icon": _icon(icon, "#52525b"),
+        # On a ground of its own: Airflow darkens what lies behind the icon of the current page
+        "icon": _icon(icon, "#3d5580", "#ffffff"),
         "icon_dark_mode": _icon(icon, "#a1a1aa"),
     }
 

@@ -78,7 +78,7 @@ def test_nothing_is_served_without_a_sign_in(live: Live, run_id: str) -> None:
         item = {"batch": "iris", "run_id": run_id, "item": "flower-001"}
         assert client.get("labelling/fragments/item", params=item).status_code == 401
         assert client.get("labelling", headers={"Authorization": "Bearer forged"}).status_code in {401, 403}
-        assert client.get("labelling", cookies={"_token": "forged"}).status_code in {401, 403}
+        assert client.get("labelling", headers={"Cookie": "_token=forged"}).status_code in {401, 403}
 
 
 def test_a_token_of_airflows_api_signs_in(live: Live) -> None:

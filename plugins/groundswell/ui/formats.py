@@ -21,6 +21,8 @@ def percent(value: float | None, digits: int = 0) -> str:
     """0.873 -> 87 %. What is not all is never rounded to 100 %, what is not nothing never to 0 %."""
     if value is None:
         return NOTHING
+    if value == 0:
+        return "0 %"
     text = f"{100 * value:.{digits}f}"
     if value < 1 and float(text) >= 100:
         text = f"{100 - 10 ** -max(digits, 1):.{max(digits, 1)}f}"

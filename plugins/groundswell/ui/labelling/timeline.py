@@ -15,7 +15,25 @@ from groundswell.views.overview import Point
 _WIDTH, _HEIGHT = 420, 196
 _LEFT, _RIGHT, _TOP, _BOTTOM = 52, 16, 16, 24
 #: Steps of a time axis, in seconds.
-_STEPS = (60, 300, 900, 1800, 3600, 7200, 21600, 43200, 86400, 172800, 604800, 2592000, 7776000, 31536000)
+_STEPS = (
+    30,
+    60,
+    120,
+    300,
+    600,
+    900,
+    1800,
+    3600,
+    7200,
+    21600,
+    43200,
+    86400,
+    172800,
+    604800,
+    2592000,
+    7776000,
+    31536000,
+)
 
 
 @dataclass(frozen=True)
