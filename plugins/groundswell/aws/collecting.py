@@ -90,7 +90,11 @@ class Wave:
             fetched = self._fetch(chunk)
             self._record(fetched)
             seen |= {item: len(fetched[item]) for item in self._pay(fetched, self.withholding.sift(fetched))}
-        return sum(map(len, self._conclude(seen)))
+        closed = seen.keys() & self.state.outcomes.keys()
+        for item in closed:
+            self.run.mturk.mark_reviewing(self.state.hits[item]["hit"])
+        judged = self._conclude({item: count for item, count in seen.items() if item not in closed})
+        return len(closed) + sum(map(len, judged))
 
     def reopen(self) -> int:
         """Ask again about items that were given up for want of money, as far as there is money now."""
@@ -157,9 +161,9 @@ class Wave:
             item = self._item_of.get(hit)
             if item is None:
                 self.foreign.add(hit)
-            elif item in self.state.outcomes:
+            elif item in self.state.outcomes and self.state.answered(item) >= self.state.seats[item]:
                 self.run.mturk.mark_reviewing(hit)  # its flag was lost with an earlier attempt
-            else:
+            else:  # also a closed one that somebody answered since: what they did is recorded and paid
                 items.append(item)
         return items
 
@@ -267,20 +271,23 @@ class Wave:
 
     def _verdict(self, item: str, seen: int, decision: Decision) -> Outcome | Decision | None:
         """Return the item's outcome, ASK where one more worker is wanted, None where to look again later."""
-        if decision is Decision.SETTLED:
-            return Outcome.SETTLED
+        settled = decision is Decision.SETTLED
         if seen < self.state.seats[item]:
-            return self._unfilled(item, seen)
+            # Also where the answers agree already: somebody may be at work on the last one
+            over = self._is_over(item, seen)
+            return (Outcome.SETTLED if settled else Outcome.EXPIRED) if over else None
+        if settled:
+            return Outcome.SETTLED
         return Outcome.GAVE_UP if decision is Decision.GIVE_UP else Decision.ASK
 
-    def _unfilled(self, item: str, seen: int) -> Outcome | None:
-        """Judge a HIT with seats unfilled: its lifetime is over, or the list of answers lags behind."""
+    def _is_over(self, item: str, seen: int) -> bool:
+        """Judge a HIT with seats unfilled: is its lifetime over, or does the list of answers lag behind?"""
         hit = self.run.mturk.get_hit(self.state.hits[item]["hit"])
         free = hit["NumberOfAssignmentsAvailable"]
         submitted = hit["MaxAssignments"] - free - hit["NumberOfAssignmentsPending"]
         # Reviewable with free seats is how the service says "expired"; no clock of ours is asked
         over = hit["HITStatus"] in {"Reviewable", "Reviewing"} and free > 0
-        return Outcome.EXPIRED if over and seen >= submitted else None
+        return bool(over and seen >= submitted)
 
     def close(self, outcomes: Mapping[str, Outcome]) -> None:
         """Record outcomes, then flag the HITs, so that the list of reviewable HITs holds only new work."""
