@@ -148,36 +148,6 @@ def start_of(day: date, zone: str) -> datetime:
     return datetime.combine(day, time(), tzinfo=ZoneInfo(zone))
 
 
-def large(
-    events: int = 1_000_000, *, seed: int = 1, workers: int = 2000, day: date = date(2026, 10, 5)
-) -> Any:
-    """One day of `events` log events, vectorised: columns of schema.ACTIVITY, in UTC."""
-    random = np.random.default_rng(seed)
-    tasks = events // 2
-    people = np.array([str(uuid.UUID(bytes=random.bytes(16))) for _ in range(workers)], dtype=object)
-    who = random.integers(workers, size=tasks)
-    kind = np.array([job.name for job in JOBS[:3]], dtype=object)
-    what = (who + random.integers(2, size=tasks)) % 3
-    seconds = np.rint(np.exp(random.normal(np.log([job.seconds for job in JOBS[:3]])[what], 0.5)))
-    start = pd.Timestamp(day, tz="UTC")
-    accepted = start + pd.to_timedelta(random.integers(80_000, size=tasks), unit="s")
-    ended = accepted + pd.to_timedelta(seconds, unit="s")
-    return schema.ACTIVITY.frame(
-        {
-            "source": np.full(2 * tasks, "worker_activity", dtype=object),
-            "kind": np.repeat(np.array(["accepted", "submitted"], dtype=object), tasks),
-            "at": pd.Series(accepted.append(ended)),
-            "accepted_at": pd.Series(accepted.append(accepted)),
-            "seconds": np.concatenate([np.full(tasks, np.nan), seconds]),
-            "worker": np.tile(people[who], 2),
-            "pool": np.full(2 * tasks, "us-east-1_pool", dtype=object),
-            "team": np.tile(np.array([job.team for job in JOBS[:3]], dtype=object)[what], 2),
-            "job": np.tile(kind[what], 2),
-            "task_type": np.tile(np.array([job.task_type for job in JOBS[:3]], dtype=object)[what], 2),
-        }
-    )
-
-
 def _person(random: np.random.Generator, number: int, tasks: float) -> Person:
     team = ("birds", "forms", "public")[number % 3]
     return Person(
@@ -313,7 +283,7 @@ def _answer(random: np.random.Generator, rows: pd.DataFrame) -> None:
     rows["answer"] = np.array(LABELS, dtype=object)[given]
     rows["agreed"] = pd.array(given == label[codes], dtype="boolean")
     likely = 9.0**votes
-    rows["right"] = (likely / likely.sum(axis=1, keepdims=True))[codes, given]
+    rows["right"] = (likely / likely.sum(axis=1, keepdims=True))[codes, given].round(6)
     known = random.random(n_items) < 0.05
     rows["gold_right"] = pd.array(given == truth[codes], dtype="boolean")
     rows["gold_right"] = rows["gold_right"].where(known[codes], pd.NA)

@@ -87,7 +87,7 @@ def with_metric(rows: Finest, given: Iterable[Total]) -> tuple[Finest, list[Prob
     for total in sorted(spent, key=lambda one: (-len(one.named), one.key)):
         value = round(total.value * MICRO)
         places = at.matching(total)
-        if len(places) == 1:
+        if total.worker and len(places) == 1:
             active[places[0]], known[places[0]], source[places[0]] = value, True, METRIC
             continue
         before = int(active[places].sum()) + sum(held for key, held in more.items() if _within(key, total))

@@ -113,7 +113,7 @@ def _of_day(frame: pd.DataFrame, day: date, zone: ZoneInfo, problems: _Problems)
         at = pd.to_datetime(at, utc=True, errors="coerce")
     gone = at.isna()
     if gone.any():
-        problems.add("event without time", frame["at"][gone].astype(str), "They are not counted.")
+        problems.add("event without time", frame["at"][gone], "They are not counted.")
     first, end = bounds(day, day, zone)
     wanted = ((at >= first) & (at < end)).to_numpy(bool)
     return frame if wanted.all() else frame[wanted]
@@ -132,7 +132,8 @@ def _codes(frame: pd.DataFrame, name: str) -> tuple[Ints, list[str]]:
 
     if name not in frame:
         return np.full(len(frame), -1), []
-    codes, uniques = pd.factorize(frame[name])
+    column = frame[name]
+    codes, uniques = pd.factorize(column.to_numpy() if column.dtype == object else column)
     # A worker's id is needed whole: its pseudonym follows from it, and it is not shown
     texts = [str(text) if name == "worker" else _clean(text) for text in uniques]
     codes = np.append(np.array([code if text else -1 for code, text in enumerate(texts)], np.int64), -1)[
@@ -183,7 +184,7 @@ def _number(frame: pd.DataFrame, name: str, problems: _Problems) -> Floats:
     numbers = pd.to_numeric(given, errors="coerce").to_numpy(np.float64, na_value=np.nan)
     bad = ~((numbers >= 0) & (numbers <= _NUMBERS[name])) & given.notna().to_numpy(bool)
     if bad.any():
-        problems.add(f"{name} cannot be", given[bad].astype(str), "The number is taken as not known.")
+        problems.add(f"{name} cannot be", given[bad], "The number is taken as not known.")
     return rounded(np.where(bad, np.nan, numbers))
 
 

@@ -1,0 +1,300 @@
+"""Single days worked out by hand: measures, time at work, both counts of two sources, and bad input."""
+
+from __future__ import annotations
+
+from datetime import UTC, date, datetime, timedelta
+from typing import Any
+from zoneinfo import ZoneInfo
+
+import numpy as np
+import pandas as pd  # noqa: TID253 (no DAG imports this)
+import pytest
+
+from groundswell.reports import schema
+from groundswell.reports.day import DayInputs, DayTables, compute
+from groundswell.reports.problems import Problem
+
+DAY = date(2026, 10, 6)
+NOON = datetime(2026, 10, 6, 12, tzinfo=UTC)
+
+
+def event(kind: str, worker: str = "ann", *, at: Any = NOON, **more: Any) -> dict[str, Any]:
+    known = {"team": "birds", "job": "boxes", "task_type": "bounding-box"}
+    return {"source": "worker_activity", "kind": kind, "worker": worker, "at": at, **known, **more}
+
+
+def answer(seconds: float = 10, worker: str = "bob", **more: Any) -> dict[str, Any]:
+    known = {"source": "ledger", "team": "public", "job": "iris", "task_type": "classification"}
+    money = {"paid": True, "rejected": False, "reward_cents": 5.0, "cost_cents": 6.0, "readable": True}
+    return {**event("submitted", worker, seconds=seconds), **known, **money, **more}
+
+
+def rows(*listed: dict[str, Any]) -> pd.DataFrame:
+    names = dict.fromkeys(name for row in listed for name in row)
+    # As objects, since pandas' own text type refuses what is no Unicode
+    return pd.DataFrame({name: pd.Series([row.get(name) for row in listed], dtype=object) for name in names})
+
+
+def metric(
+    measure: str, value: Any, *, worker: str = "", team: str = "", job: str = "boxes"
+) -> dict[str, Any]:
+    named = {"day": DAY.isoformat(), "job": job, "team": team, "worker": worker, "dimensions": "x"}
+    return {**named, "measure": measure, "value": value}
+
+
+def day_of(*events: dict[str, Any], **more: Any) -> DayTables:
+    fair_pay, complete = more.pop("fair_pay", None), more.pop("complete", True)
+    if "workteam" in more:
+        more["workteam"] = schema.WORKTEAM.frame({}) if not more["workteam"] else rows(*more["workteam"])
+    log = [row for row in events if row["source"] != "ledger"]
+    ledger = [row for row in events if row["source"] == "ledger"]
+    inputs = DayInputs(
+        day=DAY,
+        zone=more.pop("zone", ZoneInfo("UTC")),
+        pseudonym=lambda worker: f"w-{worker}",
+        activity=rows(*log) if log else schema.ACTIVITY.empty(),
+        ledger=rows(*ledger) if ledger else schema.ACTIVITY.empty(),
+        **more,
+    )
+    return compute(inputs, fair_pay=fair_pay, complete=complete)
+
+
+def at_level(found: DayTables, level: str, **keys: str) -> dict[str, Any]:
+    part = found.summary[found.summary["level"] == level]
+    for key, value in keys.items():
+        part = part[part[key] == value]
+    assert len(part) == 1
+    return part.iloc[0].to_dict()
+
+
+def worker_row(found: DayTables, worker: str) -> dict[str, Any]:
+    part = found.workers[found.workers["worker"] == worker]
+    assert len(part) == 1
+    return part.iloc[0].to_dict()
+
+
+def test_the_example_of_the_documentation():
+    """14 tasks in 2.28 minutes are 9.78 seconds per task (9.77 of the rounded minutes)."""
+    events = [event("submitted", seconds=12) for _ in range(14)]
+    found = day_of(*events, workteam=[metric("active_seconds", 136.9, worker="ann")])
+    row = worker_row(found, "w-ann")
+    assert row["submitted"] == 14
+    assert row["active_from"] == "metric"
+    assert round(row["active_seconds"] / 60, 2) == 2.28
+    assert round(row["seconds_per_task"], 2) == 9.78
+    assert row["seconds_total"] == 168
+
+
+def test_measures_by_hand():
+    found = day_of(
+        event("accepted"),
+        event("accepted"),
+        event("submitted", seconds=4),
+        event("submitted", seconds=8),
+        event("returned"),
+        event("declined"),
+        answer(10, agreed=True, right=0.9, gold_right=True, settles=True),
+        answer(20, agreed=False, right=0.2, gold_right=None, settles=False),
+        answer(30, agreed=None, right=None, paid=False, rejected=True, reward_cents=0.0, readable=False),
+        answer(40, paid=False, reward_cents=0.0, cost_cents=0.0),
+    )
+    ann, bob, everyone = worker_row(found, "w-ann"), worker_row(found, "w-bob"), at_level(found, "all")
+    assert [ann[name] for name in ("accepted", "submitted", "returned", "declined")] == [2, 2, 1, 1]
+    assert (ann["active_seconds"], ann["active_from"], ann["seconds_median"]) == (12, "events", 6)
+    assert ann["seconds_p90"] == pytest.approx(7.6)
+    assert (ann["seconds_per_task"], ann["tasks_per_hour"]) == (6, 600)
+    assert all(pd.isna(ann[name]) for name in ("judged", "agreement", "earned_cents", "machine_share"))
+    assert pd.isna(bob["returned"])
+    assert (bob["judged"], bob["agreed"], bob["agreement"]) == (2, 1, 0.5)
+    assert (bob["right_expected"], bob["accuracy"]) == pytest.approx((1.1, 0.55))
+    assert bob["accuracy_low"] < 0.55 < bob["accuracy_high"]
+    assert (bob["gold_seen"], bob["gold_right"], bob["gold_score"]) == (1, 1, 1)
+    # The answer that waits for its pay counts neither in time nor in money
+    assert (bob["earned_cents"], bob["pay_seconds"]) == (10, 60)
+    assert bob["hourly_pay"] == pytest.approx(6.0)
+    assert (bob["cost_cents"], bob["settled_labels"], bob["cost_per_label"]) == (18, 1, 0.18)
+    assert (bob["rejected"], bob["unreadable"]) == (1, 1)
+    # Pay per hour is that of paid work, whatever others did without pay
+    assert everyone["hourly_pay"] == pytest.approx(6.0)
+    assert everyone["active_seconds"] == 112
+    assert everyone["seconds_median"] == pytest.approx(15)
+    assert found.totals["workers"] == 2
+    assert found.totals["submitted"] == 6
+
+
+def test_a_day_without_events():
+    found = day_of(workteam=[])
+    assert all(frame.empty for frame in found.frames().values())
+    assert found.totals["submitted"] is None
+    assert found.totals["workers"] == 0
+
+
+def test_a_day_is_that_of_the_zone_also_when_it_has_25_hours():
+    zone = ZoneInfo("Europe/Berlin")
+    begin = datetime(2026, 10, 24, 22, tzinfo=UTC)  # summer time ends on this day
+    moments = [begin - timedelta(seconds=1), begin, begin + timedelta(hours=25) - timedelta(seconds=1)]
+    moments.append(begin + timedelta(hours=25))
+    inputs = DayInputs(
+        day=date(2026, 10, 25),
+        zone=zone,
+        pseudonym=str,
+        activity=rows(*(event("submitted", at=at, seconds=1) for at in moments)),
+    )
+    found = compute(inputs)
+    assert found.totals["submitted"] == 2
+    assert found.problems.empty
+
+
+# Time at work ----------------------------------------------------------------------------------------
+
+
+def test_a_workers_metric_replaces_only_that_workers_events():
+    found = day_of(
+        event("submitted", "ann", seconds=10),
+        event("submitted", "eve", seconds=20),
+        workteam=[metric("active_seconds", 7, worker="ann")],
+    )
+    assert worker_row(found, "w-ann")["active_seconds"] == 7
+    assert worker_row(found, "w-eve")["active_seconds"] == 20
+    job = at_level(found, "job", job="boxes")
+    assert (job["active_seconds"], job["active_from"]) == (27, "mixed")
+
+
+@pytest.mark.parametrize("workers", [["ann"], ["ann", "eve"]])
+def test_a_teams_total_is_never_shared_out(workers):
+    found = day_of(
+        *(event("submitted", worker, seconds=10) for worker in workers),
+        workteam=[metric("active_seconds", 6, team="birds")],
+    )
+    assert [worker_row(found, f"w-{worker}")["active_seconds"] for worker in workers] == [10] * len(workers)
+    rest = worker_row(found, "")
+    assert (rest["active_seconds"], rest["active_from"]) == (6 - 10 * len(workers), "metric")
+    assert (rest["team"], rest["job"]) == ("birds", "boxes")
+    assert pd.isna(rest["submitted"])
+    assert at_level(found, "team", team="birds")["active_seconds"] == 6
+
+
+def test_time_of_a_worker_without_events_is_kept():
+    found = day_of(
+        event("submitted", "ann", seconds=10),
+        workteam=[metric("active_seconds", n, worker=w) for n, w in ((9, "ann"), (5, "late"))],
+    )
+    late = worker_row(found, "w-late")
+    assert late["active_seconds"] == 5
+    assert pd.isna(late["submitted"])
+    assert pd.isna(late["seconds_per_task"])
+    assert at_level(found, "all")["active_seconds"] == 14
+
+
+def test_workers_whom_no_event_names_are_not_counted_twice():
+    found = day_of(
+        event("submitted", "ann", seconds=10),
+        workteam=[metric("active_seconds", 9, worker="other-id-of-ann")],
+    )
+    assert at_level(found, "all")["active_seconds"] == 9
+    assert list(found.problems["kind"]) == ["metric names workers whom no event names"]
+
+
+# Sources ---------------------------------------------------------------------------------------------
+
+
+def counts(found: DayTables, measure: str) -> list[tuple[Any, ...]]:
+    part = found.sources[found.sources["measure"] == measure]
+    columns = part[["team", "job", "worker", "by_events", "by_metric", "difference"]]
+    return [tuple(None if pd.isna(cell) else cell for cell in row) for row in columns.itertuples(index=False)]
+
+
+def test_both_counts_and_the_difference_are_shown():
+    found = day_of(
+        *(event("submitted", "ann", seconds=1) for _ in range(5)),
+        *(event("submitted", "eve", seconds=1) for _ in range(2)),
+        event("submitted", "zoe", seconds=1, team="forms", job="texts"),
+        answer(),
+        workteam=[
+            metric("submitted", 4, worker="ann"),
+            metric("submitted", 1, worker="only-metric"),
+            metric("declined", 3, worker="ann"),
+        ],
+    )
+    assert counts(found, "submitted") == [
+        ("birds", "boxes", "", 7, 5, 2),
+        ("birds", "boxes", "w-ann", 5, 4, 1),
+        ("forms", "texts", "", 1, None, None),
+    ]
+    assert counts(found, "declined") == [
+        ("birds", "boxes", "", 0, 3, -3),
+        ("birds", "boxes", "w-ann", 0, 3, -3),
+    ]
+
+
+def test_metrics_alone_and_no_metrics_at_all():
+    found = day_of(workteam=[metric("submitted", 4, team="birds")])
+    assert counts(found, "submitted") == [("birds", "boxes", "", None, 4, None)]
+    assert day_of(event("submitted", seconds=1)).sources.empty
+
+
+# Labels of labeling jobs -----------------------------------------------------------------------------
+
+
+def test_labels_of_jobs_belong_to_no_worker():
+    jobs = [
+        {"day": DAY.isoformat(), "job": "boxes", "human_labels": 3, "machine_labels": 1},
+        {"day": "2026-10-05", "job": "boxes", "human_labels": 100, "machine_labels": 1},
+        {"job": "broken", "human_labels": -1, "machine_labels": 2},
+        {"job": "broken", "human_labels": "many"},
+        {"job": "idle", "human_labels": None, "machine_labels": float("nan")},
+    ]
+    found = day_of(event("submitted", seconds=5), answer(settles=True), jobs=jobs)
+    row = worker_row(found, "")
+    assert (row["team"], row["job"], row["task_type"]) == ("birds", "boxes", "bounding-box")
+    assert (row["human_labels"], row["machine_labels"], row["machine_share"]) == (3, 1, 0.25)
+    assert at_level(found, "all")["machine_share"] == pytest.approx(1 / 5)
+    assert list(found.problems["count"]) == [2]
+
+
+# Bad input -------------------------------------------------------------------------------------------
+
+
+def test_bad_rows_are_counted_and_never_fatal():
+    found = day_of(
+        event("submitted", seconds=-5),
+        event("submitted", seconds=float("inf")),
+        event("submitted", seconds="soon"),
+        event("teleported"),
+        event("submitted", at=None, seconds=3),
+        event("submitted", worker="", seconds=3),
+        event("submitted", worker="a\ud800", seconds=3),
+        event("submitted", job="=HYPERLINK(1)" * 99, seconds=3),
+        answer(right=1.5, agreed=True, reward_cents=-1.0),
+        problems=[Problem("not JSON", 2, "{", "Look at it.", "worker_activity", DAY)],
+        workteam=[
+            metric("submitted", float("nan"), worker="ann"),
+            metric("active_seconds", -3, worker="ann"),
+        ],
+    )
+    kinds = dict(zip(found.problems["kind"], found.problems["count"], strict=True))
+    assert kinds == {
+        "not JSON": 2,
+        "seconds cannot be": 3,
+        "unknown kind of event": 1,
+        "event without time": 1,
+        "event without worker": 1,
+        "right cannot be": 1,
+        "reward_cents cannot be": 1,
+        "metric cannot be": 2,
+    }
+    assert found.totals["submitted"] == 7
+    assert found.totals["seconds_total"] == 19
+    assert found.workers["job"].str.len().max() == 200
+    bob = worker_row(found, "w-bob")
+    assert (bob["right_expected"], bob["agreed"]) == (1, 1)
+    assert pd.isna(bob["earned_cents"])
+
+
+def test_columns_that_are_not_there():
+    activity = pd.DataFrame({"kind": ["submitted"], "at": [NOON], "worker": ["ann"]})
+    found = compute(DayInputs(day=DAY, zone=ZoneInfo("UTC"), pseudonym=str, activity=activity))
+    row = found.workers.iloc[0]
+    assert (row["source"], row["team"], row["job"]) == ("worker_activity", "unknown", "unknown")
+    assert row["submitted"] == 1
+    assert np.isnan(row["seconds_median"])
