@@ -272,6 +272,7 @@ class Wave:
     def _verdict(self, item: str, seen: int, decision: Decision) -> Outcome | Decision | None:
         """Return the item's outcome, ASK where one more worker is wanted, None where to look again later."""
         settled = decision is Decision.SETTLED
+        seen = max(seen, self.state.answered(item))  # what is recorded was seen once, even if it is lost now
         if seen < self.state.seats[item]:
             # Also where the answers agree already: somebody may be at work on the last one
             over = self._is_over(item, seen)
