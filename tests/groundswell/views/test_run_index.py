@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import itertools
 import os
 import re
 import sqlite3
@@ -224,6 +225,18 @@ class TestPages:
                 break
         assert rows == wanted
 
+    @pytest.mark.parametrize("sort", SORTS)
+    @pytest.mark.parametrize("descending", [False, True])
+    def test_pages_are_the_whole_list_cut_up(self, index: RunIndex, sort: str, descending: bool) -> None:
+        asked: dict[str, Any] = {"sort": sort, "descending": descending}
+        whole = index.items(**asked, size=500).rows
+        assert len(whole) == 300
+        pages = [index.items(**asked, page=number, size=70).rows for number in range(1, 7)]
+        assert [row for rows in pages for row in rows] == list(whole)
+        other = index.items(sort=sort, descending=not descending, size=500).rows
+        assert other == whole[::-1]
+        assert whole != other
+
     @pytest.mark.parametrize(
         "asked",
         [
@@ -286,18 +299,18 @@ class TestOneItem:
         assert "AX" not in text.replace("-AX", "").replace("AX'", "")
         assert re.search(r"worker='w-[0-9a-f]{10}'", text)
 
-    def test_twins_that_wrote_an_answer_differently(self, tmp_path: Path, store: MemoryStore) -> None:
+    @pytest.mark.parametrize("texts", list(itertools.permutations("mnz")))
+    def test_twins_that_wrote_an_answer_differently(
+        self, tmp_path: Path, store: MemoryStore, texts: tuple[str, ...]
+    ) -> None:
         """The state keeps the row whose whole text comes first; the index does not keep whole texts."""
         ledger = small_ledger(store)
-        rows = [
-            answer("Item-0", "AZ", label, answer=text) for label, text in (("x", "z"), ("y", "m"), ("z", "n"))
-        ]
-        for row in rows:
-            ledger.append("answers", [row])
+        for label, text in zip("xyz", texts, strict=True):
+            ledger.append("answers", [answer("Item-0", "AZ", label, answer=text)])
         index = complete(index_at(tmp_path / "i.sqlite"), ledger)
         check(index, ledger)
         [kept] = [row for row in ledger.fold().answers_of("Item-0") if row["worker"] == "AZ"]
-        assert kept["label"] == "y"
+        assert kept["label"] == "xyz"[texts.index("m")]
 
     def test_texts_that_are_no_unicode(self, tmp_path: Path, store: MemoryStore) -> None:
         ledger = small_ledger(store)
@@ -486,6 +499,14 @@ class TestComingAlong:
             index.sync(ledger, seconds=60)
         complete(index, ledger)
         check(index, ledger)
+        fresh = complete(index_at(tmp_path / "fresh.sqlite"), ledger)
+        assert kept_bytes(index.path) == kept_bytes(fresh.path)
+
+
+def kept_bytes(path: Path) -> int:
+    with closing(sqlite3.connect(path)) as db:
+        found: int = db.execute("SELECT sum(length(body)) FROM records").fetchone()[0]
+    return found
 
 
 class TestBadInput:
