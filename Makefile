@@ -66,8 +66,8 @@ NONE_IS_FINE := || [ $$? -eq 5 ]
 .PHONY: test
 test: setup setup-peers ## Run all tests, the fast ones first (options: T='-k name')
 	$(PYTEST) $(PARALLEL) -m 'not contract and not dag and not airflow and not browser' $(T) $(NONE_IS_FINE)
-	$(PYTEST) $(OVERLAPPING) -m '(contract or dag or airflow) and not browser' $(T) $(NONE_IS_FINE)
-	$(PYTEST) $(PARALLEL) -m 'browser' $(T) $(NONE_IS_FINE)
+	$(PYTEST) $(OVERLAPPING) -m 'airflow or ((contract or dag) and not browser)' $(T) $(NONE_IS_FINE)
+	$(PYTEST) $(PARALLEL) -m 'browser and not airflow' $(T) $(NONE_IS_FINE)
 
 .PHONY: test-fast
 test-fast: setup ## Run the tests that start no servers (options: T='-k name')
