@@ -12,7 +12,7 @@ from pathlib import Path
 
 from tools import cloud
 from tools.airflow_api import AirflowApi, AirflowApiError
-from tools.demo import summary
+from tools.demo import reports, summary
 from tools.demo.documents import Documents, accuracy, batch_settings, read_answer_key
 from tools.demo.progress import Display
 from tools.demo.run import DemoFailed, Follower, new_run_id
@@ -108,7 +108,13 @@ def _demo(api: AirflowApi, session: Session, stack: Stack, example: Example) -> 
     print(f"\nDone in {time.monotonic() - began:.0f} s\n")
     for line in summary.lines(document, right=right, judged=judged):
         print(line)
+    print("\nA week of three private labelling teams, and the report of every day\n", flush=True)
+    week = reports.Week.now()
+    reports.play(session.cloud_url, week)
+    published = reports.report(api, week)
     print()
+    for line in reports.lines(session, week, published):
+        print(line)
     print(f"  Airflow UI      {session.airflow_url}  (user {ADMIN}, password {stack.keys().admin_password})")
     print(f"  Worker page     {session.cloud_url}/worker")
     print("  Stop it         make down")

@@ -6,10 +6,9 @@ import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from typing import Any
+from typing import Any, Protocol
 
 from tools.airflow_api import AirflowApi, AirflowApiError
-from tools.demo.documents import Documents
 from tools.demo.progress import Display, Plan, Snapshot
 
 LOG_LINES = 25
@@ -19,6 +18,13 @@ PLAN_TASK = "plan_spend"
 
 class DemoFailed(Exception):
     """The run failed or stalled; the message says which task and shows the end of its log."""
+
+
+class Telling(Protocol):
+    """Whoever knows more of a run than Airflow does."""
+
+    def progress(self) -> dict[str, Any] | None:
+        """The run's progress.json, or None where there is none."""
 
 
 @dataclass(frozen=True)
@@ -41,7 +47,7 @@ class Follower:
     def __init__(
         self,
         api: AirflowApi,
-        documents: Documents,
+        documents: Telling,
         display: Display,
         *,
         dag_id: str,
