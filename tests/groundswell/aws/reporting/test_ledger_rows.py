@@ -144,6 +144,16 @@ def test_what_became_of_an_answer(desk: PaperDesk) -> None:
     assert unreadable["answer"] == ""
 
 
+def test_a_tie_settles_nothing_once_labels_are_made(desk: PaperDesk) -> None:
+    run = desk.run([*"ab"], consolidation={"method": "majority"})
+    work(run, {"a": [("AX", "setosa", 1, 2)], "b": [("AX", "setosa", 1, 2), ("AY", "virginica", 3, 4)]})
+    assert [task for task, row in rows_of(pull(run)[0][MARCH]).items() if row["settles"]] == ["a-AX", "b-AY"]
+    consolidate(run)
+    found = rows_of(pull(run)[0][MARCH])
+    assert [task for task, row in found.items() if row["settles"]] == ["a-AX"]
+    assert (found["a-AX"]["agreed"], found["a-AX"]["right"]) == (True, None), "a vote is no probability"
+
+
 def test_rejected_and_unpaid_answers_earn_nothing(desk: PaperDesk) -> None:
     run = desk.run(["a"])
     row = {"item": "a", "label": "setosa", "accepted": at(0), "submitted": at(1)}
