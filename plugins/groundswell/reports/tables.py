@@ -11,6 +11,8 @@ from __future__ import annotations
 
 import csv
 import io
+from datetime import datetime
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -50,15 +52,34 @@ def read_parquet(body: bytes, table: Table | None = None) -> pd.DataFrame:
         become null
     :raises ReportError: it is no Parquet file, or none of these tables
     """
+    return from_arrow([read_arrow(body)], table)
+
+
+def read_arrow(body: bytes) -> pa.Table:
+    """Return what :func:`to_parquet` wrote as it is in the file, which is quicker than as a data frame.
+
+    :raises ReportError: it is no Parquet file
+    """
     import pyarrow as pa
     import pyarrow.parquet as pq
 
     try:
-        rows = pq.read_table(io.BytesIO(body))
+        return pq.read_table(io.BytesIO(body))
     except (pa.ArrowException, OSError) as error:
         raise ReportError(
             f"a table of the reports is no Parquet file ({error}); make the day again"
         ) from None
+
+
+def from_arrow(parts: Sequence[pa.Table], table: Table | None = None) -> pd.DataFrame:
+    """Return what :func:`read_arrow` gave, of one file or of several below each other; see read_parquet.
+
+    :param parts: at least one
+    :raises ReportError: they are none of the published tables
+    """
+    import pyarrow as pa
+
+    rows = pa.concat_tables(parts, promote_options="permissive") if len(parts) > 1 else parts[0]
     if table is None:
         name = (rows.schema.metadata or {}).get(b"table", b"").decode()
         table = {known.name: known for known in (*schema.TABLES, schema.ACTIVITY)}.get(name)
@@ -130,7 +151,7 @@ def _value(cell: str, kind: Kind) -> Any:
         return None
     if kind == "flag":
         return cell == "true"
-    return {"float": float, "int": int, "time": str}[kind](cell)
+    return {"float": float, "int": int, "time": datetime.fromisoformat}[kind](cell)
 
 
 def _to_arrow(series: pd.Series, kind: Kind) -> pa.Array:

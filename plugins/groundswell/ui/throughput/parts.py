@@ -83,8 +83,8 @@ def summary(view: View) -> Context:
         }
     rows = view.rows()
     before = view.before()
-    now = rows.by()
-    then = before.by()
+    now = measured(view, rows)
+    then = measured(view, before)
     fair_pay = float(view.settings.fair_pay)
     return {
         "state": "nothing" if rows.empty else "ok",
@@ -225,7 +225,7 @@ def tables(view: View) -> Context:
 
 def measured(view: View, rows: queries.Rows, *keys: str) -> list[queries.Row]:
     """Return ``rows.by(*keys)``; kept, so that sorting a table or turning a page computes nothing anew."""
-    key = ("by", keys, rows.days.key, tuple(rows.unread), _filter_key(view))
+    key = ("by", keys, rows.days.span, rows.days.key, tuple(rows.unread), _filter_key(view))
     return view.reader.kept.get(key, lambda: rows.by(*keys), lambda made: 3_000 * len(made))
 
 

@@ -90,18 +90,23 @@ def rows_of(reader: Reader, span: Span, filters: Filters) -> Rows:
     def make_all() -> Period:
         from groundswell.reports.period import Period
         from groundswell.reports.redacting import by_team_and_job
+        from groundswell.reports.tables import from_arrow
 
-        old = [by_team_and_job(summaries[day]) for day in sealed]
-        return Period([*tables.values(), *old], [_exact(table, span) for table in summaries.values()])
+        rows = [from_arrow(list(tables.values()), schema.WORKERS)] if tables else []
+        rows += [by_team_and_job(from_arrow([summaries[day]], schema.SUMMARY)) for day in sealed]
+        totals = from_arrow(list(summaries.values()), schema.SUMMARY) if summaries else schema.SUMMARY.empty()
+        return Period(rows, [_exact(totals, span)])
 
     def make() -> Rows:
         everything = reader.kept.get(("whole", key), make_all, _size)
-        some = everything.filtered(**_wanted(everything, filters))
+        some = everything.filtered(**_wanted(everything, filters)) if wanted else everything
         choices = {name: everything.values(name)[:MOST_SUGGESTED] for name in CHOICES}
         return Rows(days, some, choices, {**days.unread, **unread}, sealed)
 
     wanted = tuple(sorted(filters.rows().items()))
-    return reader.kept.get(("rows", span, key, tuple(unread), wanted), make, lambda rows: _size(rows.period))
+    return reader.kept.get(
+        ("rows", span, key, tuple(unread), wanted), make, lambda rows: _size(rows.period) if wanted else 0
+    )
 
 
 def _exact(summary: pandas.DataFrame, span: Span) -> pandas.DataFrame:
@@ -130,12 +135,13 @@ def smaller(reader: Reader, days: Days, name: str, filters: Filters) -> pandas.D
     :param name: anomalies, sources or problems
     :raises UnreachableError: the store does not answer
     """
-    import pandas as pd
+    from groundswell.reports.tables import from_arrow
 
     tables, _ = reader.tables(days, name)
-    if not tables:
+    some = [table for table in tables.values() if len(table)]
+    if not some:
         return _SMALLER[name].empty()
-    whole = pd.concat(list(tables.values()), ignore_index=True)
+    whole = from_arrow(some, _SMALLER[name])
     for column, value in filters.rows().items():
         if column == "worker" and column in whole:
             whole = whole[whole[column].str.startswith(value)]

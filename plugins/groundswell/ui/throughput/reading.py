@@ -17,6 +17,7 @@ from groundswell.ui.throughput.filters import Span
 
 if TYPE_CHECKING:
     import pandas
+    import pyarrow
 
 log = logging.getLogger(__name__)
 
@@ -186,7 +187,7 @@ class Reader:
             raise UnreachableError(reason(record)) from record
         return record
 
-    def tables(self, days: Days, name: str) -> tuple[dict[date, pandas.DataFrame], dict[date, str]]:
+    def tables(self, days: Days, name: str) -> tuple[dict[date, pyarrow.Table], dict[date, str]]:
         """Return a table of each day, and why it could not be read where it could not.
 
         A day whose table was removed for its age is in neither.
@@ -210,12 +211,12 @@ class Reader:
     def _record(self, day: date) -> Mapping[str, Any] | None:
         return self._recent(day, lambda: self._open().current(day))
 
-    def _table(self, day: date, record: Mapping[str, Any], name: str) -> pandas.DataFrame | None:
-        def read() -> pandas.DataFrame | None:
-            from groundswell.reports.tables import read_parquet
+    def _table(self, day: date, record: Mapping[str, Any], name: str) -> pyarrow.Table | None:
+        def read() -> pyarrow.Table | None:
+            from groundswell.reports.tables import read_arrow
 
             body = self._open().file(day, record, f"{name}.parquet")
-            return None if body is None else read_parquet(body)
+            return None if body is None else read_arrow(body)
 
         return self.kept.get(("table", day, revision(record), name), read, _table_size)
 
@@ -265,5 +266,5 @@ def size(frame: pandas.DataFrame) -> int:
     return int(frame.memory_usage(deep=True).sum())
 
 
-def _table_size(frame: pandas.DataFrame | None) -> int:
-    return 0 if frame is None else size(frame)
+def _table_size(table: pyarrow.Table | None) -> int:
+    return 0 if table is None else int(table.nbytes)
