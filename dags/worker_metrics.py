@@ -149,7 +149,7 @@ def notify(number: int, result: Entry) -> Entry:
 
 def report_asset(settings: ReportSettings) -> Asset:
     """Return the asset that other DAGs are scheduled by: the reports of all days."""
-    return Asset(name="reports/worker_metrics", uri=f"{settings.uri}/days/")
+    return Asset(name="reports/worker_metrics", uri=f"{settings.uri}/days")
 
 
 def worker_metrics_dag(settings: ReportSettings) -> DAG:

@@ -57,7 +57,7 @@ def test_the_asset_is_the_reports(dagbag: Any) -> None:
     [asset] = dagbag.dags["worker_metrics"].get_task("publish").outlets
     assert (asset.name, asset.uri) == (
         "reports/worker_metrics",
-        "s3://groundswell-reports/worker-metrics/days/",
+        "s3://groundswell-reports/worker-metrics/days",
     )
 
 
@@ -110,7 +110,7 @@ def test_each_notifier_has_a_task_of_its_own(settings_bag: Callable[[str, str], 
     dag = settings_bag("names:", some).dags["worker_metrics"]
     notify = dag.get_task("notify")
     assert notify.upstream_task_ids == {"publish"}
-    assert notify.expand_input.value == {"number": [0, 1]}
+    assert notify.op_kwargs_expand_input.value == {"number": [0, 1]}
     assert notify.downstream_task_ids == set()
 
 

@@ -182,9 +182,14 @@ class ReportStore:
                 return record
         return None
 
-    def heal(self, day: date) -> Record | None:
-        """Finish what a writer that died left undone; return the record of the current revision, or None."""
+    def heal(self, day: date, *, anew: bool = False) -> Record | None:
+        """Finish what a writer that died left undone; return the record of the current revision, or None.
+
+        :param anew: copy the files to the names that stay whatever ``current.json`` says.
+        """
         latest = self.latest(day)
+        if latest is not None and anew:
+            self._copy(day, latest)
         return None if latest is None else self._point(day, latest)
 
     def _point(self, day: date, record: Record) -> Record:

@@ -68,7 +68,8 @@ def test_forgotten_workers_become_one_and_their_numbers_add_up() -> None:
         each.summary[each.summary["level"] != "worker"].reset_index(drop=True) for each in (whole, twice)
     ]
     assert groups[0].equals(groups[1])
-    difference = twice.sources[twice.sources["worker"] == FORGOTTEN]
+    of_forgotten = twice.sources[twice.sources["worker"] == FORGOTTEN]
+    difference = of_forgotten[of_forgotten["measure"] == "submitted"]
     assert list(difference[["by_events", "by_metric", "difference"]].iloc[0]) == [6.0, 7.0, -1.0]
     assert with_forgotten(twice, NAMES.of(SUBS["ann"])).workers.equals(twice.workers)
     for frame in twice.frames().values():

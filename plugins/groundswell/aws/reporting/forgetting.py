@@ -61,11 +61,14 @@ def forget(reports: Reports, who: str, now: datetime) -> dict[str, Any]:
     written, removed = [], 0
     for day in reports.store.days():
         record = reports.store.heal(day)
-        if record is None or not _names(reports, f"days/{day.isoformat()}/", worker.pseudonym):
+        named = list(_names(reports, f"days/{day.isoformat()}/", worker.pseudonym))
+        if record is None or not named:
             continue
-        if _current_names(reports, day, record, worker.pseudonym):
+        if any(f"/{record['folder']}" in key for key in named):
             record = _write_anew(reports, inputs, day, record, worker.pseudonym)
             written.append(day)
+        else:
+            reports.store.heal(day, anew=True)
         removed += reports.store.clear_revisions(day, keep=record["revision"])
     months = _months(reports, worker.pseudonym, written)
     if left := list(_names(reports, "", worker.pseudonym)):
@@ -112,19 +115,10 @@ def _raw_ids(inputs: Inputs) -> set[str]:
 
 def _names(reports: Reports, prefix: str, pseudonym: str) -> Iterator[str]:
     """Yield the keys of public files that name a worker."""
-    return _naming(reports, reports.store.public.keys(prefix), pseudonym)
-
-
-def _naming(reports: Reports, keys: Any, pseudonym: str) -> Iterator[str]:
     public = reports.store.public
-    for key in list(keys):
+    for key in list(public.keys(prefix)):
         if key.endswith(_READABLE) and pseudonym.encode() in (public.get(key) or b""):
             yield key
-
-
-def _current_names(reports: Reports, day: date, record: Record, pseudonym: str) -> bool:
-    folder = f"days/{day.isoformat()}/{record['folder']}"
-    return any(_naming(reports, (f"{folder}{name}" for name in record["files"]), pseudonym))
 
 
 def _write_anew(reports: Reports, inputs: Inputs, day: date, record: Record, pseudonym: str) -> Record:

@@ -35,7 +35,7 @@ def publish(reports: Reports, written: Sequence[Mapping[str, Any]], now: datetim
     newest = max(written, key=lambda each: each["day"])
     changed = sorted(each["day"] for each in written if each["changed"])
     sealed = seal(reports, now, {date.fromisoformat(each["day"]) for each in written})
-    months = {day[:7] for day in changed} | {day.isoformat()[:7] for day in sealed}
+    months = {day[:7] for day in changed}
     for month in sorted(months):
         write_month(reports, month)
     return {
@@ -118,6 +118,9 @@ def seal(reports: Reports, now: datetime, written: Collection[date] = ()) -> lis
     done = date.fromisoformat((document(reports.private, _RETENTION) or {}).get(WORKERS, "0001-01-01"))
     old = [day for day in reports.store.days() if day < end and (day >= done or day in written)]
     sealed |= {day for day in old if _seal_workers(reports, day)}
+    for month in sorted({day.isoformat()[:7] for day in old}):
+        write_month(reports, month)
+    # Only now, so that whatever died before is done again
     put_document(reports.private, _RETENTION, {WORKERS: max(end, done).isoformat()})
     return sorted(sealed)
 

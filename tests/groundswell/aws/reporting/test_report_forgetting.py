@@ -52,6 +52,19 @@ def by_team(reports: Reports, day: Any) -> list[tuple[Any, ...]]:
     )
 
 
+def test_days_that_do_not_name_the_worker_are_left_alone(tmp_path: Path) -> None:
+    reports = reports_in(tmp_path)
+    write(reports, DAY, events(DAY, ("ann", 1, 9.0)))
+    write(reports, OTHER_DAY, events(OTHER_DAY, ("bob", 1, 9.0)))
+    write(reports, OTHER_DAY, events(OTHER_DAY, ("bob", 2, 9.0)))
+    # Trends of workers in the page of the second day go back to the first
+    pages = holding(tmp_path / "public/days" / OTHER_DAY.isoformat(), pseudonyms(reports)["ann"])
+    done = forget(reports, ANN, NEXT_MORNING)
+    assert (pages, done["days"]) == (set(), [DAY.isoformat()])
+    assert reports.store.body(OTHER_DAY, "workers.csv", revision=1)
+    assert not reports.store.body(DAY, "workers.csv", revision=1)
+
+
 def test_a_worker_leaves_no_trace_and_teams_keep_their_numbers(tmp_path: Path) -> None:
     reports = two_days(tmp_path)
     called = pseudonyms(reports)

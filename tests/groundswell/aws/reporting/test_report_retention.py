@@ -90,7 +90,6 @@ def test_what_tells_workers_apart_goes_at_its_age_and_groups_stay(tmp_path: Path
     result = write(reports, DAY)
     told = publish(reports, [result], morning(40))
     assert told["sealed"] == ["2026-11-02"]
-    assert told["months"] == ["2026-11"]
     for called in pseudonyms(reports).values():
         assert holding(tmp_path / "public", called) == set()
     assert reports.store.table(DAY, "summary").equals(groups)
@@ -123,6 +122,22 @@ def test_old_days_that_are_written_now_are_sealed_at_once(tmp_path: Path) -> Non
     assert publish(reports, [result], morning(40))["sealed"] == [old.isoformat()]
     assert holding(tmp_path / "public", pseudonyms(reports)["ann"]) == set()
     assert holding(tmp_path / "private", SUBS["ann"]) == set()
+
+
+def test_the_month_is_written_again_though_a_try_before_died_there(tmp_path: Path, monkeypatch: Any) -> None:
+    from groundswell.aws.reporting import publishing
+
+    def die(*_: Any) -> None:
+        raise KeyboardInterrupt
+
+    reports = written(tmp_path)
+    with monkeypatch.context() as patched:
+        patched.setattr(publishing, "write_month", die)
+        with pytest.raises(KeyboardInterrupt):
+            seal(reports, morning(40))
+    assert holding(tmp_path / "public", pseudonyms(reports)["ann"]) == {"months/2026-11/report.html"}
+    assert seal(reports, morning(40)) == []
+    assert holding(tmp_path / "public", pseudonyms(reports)["ann"]) == set()
 
 
 def test_a_deletion_for_age_that_died_is_finished(tmp_path: Path, monkeypatch: Any) -> None:
