@@ -25,8 +25,8 @@ MANY = 4
 """Workers that a job needs, each with enough tasks, before one of them can stand out."""
 SURE = 1e-3
 """How unlikely chance must be before a share counts as lower than another (one-sided binomial tail)."""
-ROUNDING = 0.5
-"""Seconds by which a median may be off, as the log tells whole seconds."""
+ROUNDING = 1.0
+"""Seconds by which a task's time may be off, as the log tells both of its ends in whole seconds."""
 ENOUGH_DAYS = 5
 """Active days that a worker needs before a day of few tasks says anything."""
 _WARNING, _NOTICE = "warning", "notice"

@@ -103,8 +103,10 @@ def _series(values: Any, kind: Kind, index: pd.RangeIndex) -> pd.Series:
         return pd.Series(np.where(np.isfinite(values), values, np.nan), index=index)
     if isinstance(values, pd.Series):
         series = values.set_axis(index)
-    else:  # pandas' own text type refuses lone surrogates
-        series = pd.Series(values, index=index, dtype=object if kind in {"text", "day"} else None)
+    else:
+        # As objects: pandas' own text refuses lone surrogates, and whole numbers beside None would be floats
+        plain = kind in {"text", "day"} or (isinstance(values, list | tuple) and kind in {"int", "flag"})
+        series = pd.Series(values, index=index, dtype=object if plain else None)
     if kind == "time":
         return pd.to_datetime(series, utc=True).astype("datetime64[us, UTC]")
     if kind in {"text", "day"}:

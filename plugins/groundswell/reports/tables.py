@@ -11,8 +11,8 @@ from __future__ import annotations
 
 import csv
 import io
-from datetime import datetime
 from collections.abc import Sequence
+from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -151,7 +151,9 @@ def _value(cell: str, kind: Kind) -> Any:
         return None
     if kind == "flag":
         return cell == "true"
-    return {"float": float, "int": int, "time": datetime.fromisoformat}[kind](cell)
+    if kind == "time":
+        return datetime.fromisoformat(cell)
+    return int(cell) if kind == "int" else float(cell)
 
 
 def _to_arrow(series: pd.Series, kind: Kind) -> pa.Array:

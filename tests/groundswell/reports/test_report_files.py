@@ -39,7 +39,7 @@ def frame(listed: list[dict]) -> pd.DataFrame:
     return EVERYTHING.frame({name: [row[name] for row in listed] for name in EVERYTHING.names})
 
 
-@settings(deadline=None, max_examples=50)
+@settings(deadline=None, max_examples=25)
 @given(st.lists(rows, max_size=6))
 def test_nothing_is_lost_on_the_way_back(listed):
     wanted = frame(listed)
