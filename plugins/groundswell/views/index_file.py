@@ -36,12 +36,12 @@ _INDEXES = {f"by_{name}": f"{column}, id, status, label" for name, column in SOR
 }
 
 _TABLES = """
-CREATE TABLE meta (name TEXT PRIMARY KEY, value TEXT NOT NULL) WITHOUT ROWID;
-CREATE TABLE parts (
+CREATE TABLE IF NOT EXISTS meta (name TEXT PRIMARY KEY, value TEXT NOT NULL) WITHOUT ROWID;
+CREATE TABLE IF NOT EXISTS parts (
     id INTEGER PRIMARY KEY, key TEXT NOT NULL UNIQUE, kind INTEGER NOT NULL, done INTEGER NOT NULL DEFAULT 0
 );
-CREATE INDEX parts_to_do ON parts (kind, id) WHERE done = 0;
-CREATE TABLE items (
+CREATE INDEX IF NOT EXISTS parts_to_do ON parts (kind, id) WHERE done = 0;
+CREATE TABLE IF NOT EXISTS items (
     id INTEGER PRIMARY KEY,
     item TEXT NOT NULL UNIQUE,
     part INTEGER,
@@ -61,15 +61,15 @@ CREATE TABLE items (
     judged INTEGER NOT NULL DEFAULT 0,
     labelled INTEGER NOT NULL DEFAULT 0
 );
-CREATE TABLE records (item INTEGER PRIMARY KEY, body TEXT NOT NULL, tally TEXT NOT NULL DEFAULT '[]');
-CREATE TABLE given (
+CREATE TABLE IF NOT EXISTS records (item INTEGER PRIMARY KEY, body TEXT NOT NULL, tally TEXT NOT NULL DEFAULT '[]');
+CREATE TABLE IF NOT EXISTS given (
     item INTEGER PRIMARY KEY,
     generation INTEGER NOT NULL, label INTEGER NOT NULL, confidence REAL NOT NULL, body TEXT NOT NULL
 );
-CREATE TABLE dirty (item INTEGER PRIMARY KEY);
-CREATE TABLE loose (kind TEXT NOT NULL, body TEXT NOT NULL, PRIMARY KEY (kind, body)) WITHOUT ROWID;
-CREATE TABLE labels (id INTEGER PRIMARY KEY, label TEXT NOT NULL UNIQUE);
-CREATE TABLE workers (
+CREATE TABLE IF NOT EXISTS dirty (item INTEGER PRIMARY KEY);
+CREATE TABLE IF NOT EXISTS loose (kind TEXT NOT NULL, body TEXT NOT NULL, PRIMARY KEY (kind, body)) WITHOUT ROWID;
+CREATE TABLE IF NOT EXISTS labels (id INTEGER PRIMARY KEY, label TEXT NOT NULL UNIQUE);
+CREATE TABLE IF NOT EXISTS workers (
     id INTEGER PRIMARY KEY,
     worker TEXT NOT NULL UNIQUE,
     answers INTEGER NOT NULL DEFAULT 0,
@@ -82,7 +82,7 @@ CREATE TABLE workers (
     agreed INTEGER NOT NULL DEFAULT 0,
     last TEXT NOT NULL DEFAULT ''
 );
-CREATE TABLE tallies (
+CREATE TABLE IF NOT EXISTS tallies (
     status INTEGER NOT NULL, label INTEGER NOT NULL,
     items INTEGER NOT NULL DEFAULT 0,
     answers INTEGER NOT NULL DEFAULT 0,
@@ -174,10 +174,10 @@ class IndexFile:
 
     def _reader(self) -> sqlite3.Connection:
         if self.path.exists():
-            db = _connect(self.path)
-            if _version(db) == VERSION:
-                db.execute("PRAGMA query_only = 1")
-                return db
+            with _closed_on_error(_connect(self.path)) as db:
+                if _version(db) == VERSION:
+                    db.execute("PRAGMA query_only = 1")
+                    return db
             db.close()
         db = sqlite3.connect(":memory:", isolation_level=None)
         _create(db)
@@ -186,19 +186,31 @@ class IndexFile:
     def _writer(self) -> sqlite3.Connection:
         # Before SQLite makes it, so that nobody else can read it for a moment
         os.close(os.open(self.path, os.O_RDWR | os.O_CREAT, 0o600))
-        db = _connect(self.path)
-        version = _version(db)
-        if version not in (0, VERSION):
-            db.close()
-            self.discard()
-            return self._writer()
+        with _closed_on_error(_connect(self.path)) as db:
+            version = _version(db)
+            if version in (0, VERSION):
+                self._prepare(db, new=version == 0)
+                return db
+        db.close()
+        self.discard()
+        return self._writer()
+
+    def _prepare(self, db: sqlite3.Connection, *, new: bool) -> None:
         page = int(db.execute("PRAGMA page_size").fetchone()[0])
         db.execute(f"PRAGMA max_page_count = {max(1, self.limit_bytes // page)}")
         db.execute("PRAGMA journal_mode = WAL")
         db.execute("PRAGMA synchronous = NORMAL")
-        if version == 0:
+        if new:
             _create(db)
-        return db
+
+
+@contextlib.contextmanager
+def _closed_on_error(db: sqlite3.Connection) -> Iterator[sqlite3.Connection]:
+    try:
+        yield db
+    except BaseException:
+        db.close()
+        raise
 
 
 def make_index(db: sqlite3.Connection) -> bool:
@@ -216,17 +228,12 @@ def make_index(db: sqlite3.Connection) -> bool:
 
 
 def _connect(path: Path) -> sqlite3.Connection:
-    db = sqlite3.connect(path, timeout=_PATIENCE, isolation_level=None)
-    db.execute(f"PRAGMA cache_size = -{_CACHE_KIB}")
-    return db
+    return sqlite3.connect(path, timeout=_PATIENCE, isolation_level=None)
 
 
 def _version(db: sqlite3.Connection) -> int:
-    try:
-        return int(db.execute("PRAGMA user_version").fetchone()[0])
-    except sqlite3.DatabaseError:
-        db.close()
-        raise
+    db.execute(f"PRAGMA cache_size = -{_CACHE_KIB}")
+    return int(db.execute("PRAGMA user_version").fetchone()[0])
 
 
 def _create(db: sqlite3.Connection) -> None:
