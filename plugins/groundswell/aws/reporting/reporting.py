@@ -108,12 +108,12 @@ def publish_tables(
     :param more: what else the record says. The other arguments are those of
         :meth:`groundswell.reports.store.ReportStore.publish`.
     """
-    settings = reports.settings
+    settings, csv = reports.settings, csv_of(tables)
     more = {"time_zone": settings.time_zone, "anomalies": len(tables.anomalies), **more}
     return reports.store.publish(
         day,
-        files_of(tables, settings, lambda: earlier(reports.store, day, TREND_DAYS), without=without),
-        digest_of(tables),
+        files_of(tables, csv, settings, lambda: earlier(reports.store, day, TREND_DAYS), without=without),
+        digest_of(tables, csv),
         tables.totals,
         provisional=provisional,
         why=why,
@@ -124,8 +124,17 @@ def publish_tables(
     )
 
 
+def csv_of(tables: DayTables) -> dict[str, bytes]:
+    """Return the tables as CSV, by name."""
+    from groundswell.reports import schema
+    from groundswell.reports.tables import to_csv
+
+    return {table.name: to_csv(tables.frames()[table.name], table) for table in schema.TABLES}
+
+
 def files_of(
     tables: DayTables,
+    csv: Mapping[str, bytes],
     settings: ReportSettings,
     history: Callable[[], list[tuple[date, pd.DataFrame]]],
     *,
@@ -133,22 +142,22 @@ def files_of(
 ) -> Callable[[Record], dict[str, bytes]]:
     """Return a function that makes the files of a revision for its record.
 
+    :param csv: the tables as CSV, by name.
     :param history: gives the workers tables of the days before.
     :param without: tables that are no files.
     """
     from groundswell.reports import schema
     from groundswell.reports.html.render import render_day
     from groundswell.reports.period import Period
-    from groundswell.reports.tables import to_csv, to_parquet
+    from groundswell.reports.tables import to_parquet
 
     def make(record: Record) -> dict[str, bytes]:
         files: dict[str, bytes] = {}
         for table in schema.TABLES:
             if table.name in without:
                 continue
-            frame = tables.frames()[table.name]
-            files[f"{table.name}.parquet"] = to_parquet(frame, table)
-            files[f"{table.name}.csv"] = to_csv(frame, table)
+            files[f"{table.name}.parquet"] = to_parquet(tables.frames()[table.name], table)
+            files[f"{table.name}.csv"] = csv[table.name]
         before = [frame for _, frame in history()]
         trend = Period([*before, tables.workers]) if before else None
         files["report.html"] = render_day(tables, record, trend, settings).encode()
@@ -157,18 +166,20 @@ def files_of(
     return make
 
 
-def digest_of(tables: DayTables) -> str:
-    """Return a digest of what the tables say, whatever wrote them and in whatever version of Parquet."""
+def digest_of(tables: DayTables, csv: Mapping[str, bytes]) -> str:
+    """Return a digest of what the tables say, whatever wrote them and in whatever version of Parquet.
+
+    :param csv: the tables as CSV, by name.
+    """
     from groundswell.reports import schema
-    from groundswell.reports.tables import to_csv
 
     digest = hashlib.sha256()
     for table in schema.TABLES:
-        frame = tables.frames()[table.name]
-        digest.update(to_csv(frame, table))
+        digest.update(csv[table.name])
         for column in table:
             if column.parquet_only:
-                digest.update(json.dumps([str(value) for value in frame[column.name]]).encode())
+                values = tables.frames()[table.name][column.name]
+                digest.update(json.dumps([str(value) for value in values]).encode())
     return digest.hexdigest()
 
 

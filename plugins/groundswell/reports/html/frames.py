@@ -17,11 +17,25 @@ Row = Mapping[str, Any]
 class Tables(Protocol):
     """The tables of a day, see :mod:`groundswell.reports.schema`."""
 
-    workers: pd.DataFrame
-    summary: pd.DataFrame
-    sources: pd.DataFrame
-    anomalies: pd.DataFrame
-    problems: pd.DataFrame
+    @property
+    def workers(self) -> pd.DataFrame:
+        """The finest rows."""
+
+    @property
+    def summary(self) -> pd.DataFrame:
+        """Their sums per level."""
+
+    @property
+    def sources(self) -> pd.DataFrame:
+        """Events against metrics."""
+
+    @property
+    def anomalies(self) -> pd.DataFrame:
+        """What to look at."""
+
+    @property
+    def problems(self) -> pd.DataFrame:
+        """What could not be used."""
 
 
 def rows(frame: pd.DataFrame | None) -> list[Row]:
