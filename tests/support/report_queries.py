@@ -39,11 +39,13 @@ SELECT s.day, 'worker_activity', any_value(p.team), s.job, any_value(p.task_type
        any_value(s.value) - coalesce(sum(p.by_events), 0)
 FROM spent s JOIN per_worker p ON s.day = p.day AND s.job = p.job AND p.source = 'worker_activity'
 WHERE s.worker = '' GROUP BY s.day, s.job
+HAVING any_value(s.value) <> coalesce(sum(p.by_events), 0)
 UNION ALL
 -- Workers of whom only the metric knows
 SELECT s.day, 'worker_activity', '', s.job, 'unknown', s.worker, s.value
-FROM spent s WHERE s.worker <> '' AND NOT EXISTS
-  (FROM per_worker p WHERE s.day = p.day AND s.job = p.job AND s.worker = p.worker);
+FROM spent s WHERE s.worker <> '' AND s.value > 0 AND NOT EXISTS
+  (FROM per_worker p
+   WHERE s.day = p.day AND s.job = p.job AND s.worker = p.worker AND p.source = 'worker_activity');
 
 CREATE TABLE facts AS
 SELECT *, NULL AS active, NULL AS human, NULL AS machine FROM events

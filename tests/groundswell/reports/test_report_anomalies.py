@@ -29,7 +29,7 @@ def findings(month) -> pd.DataFrame:
 
 
 def test_a_healthy_crowd_gives_hardly_an_alarm(month):
-    """Fewer than one in 500 worker-days; three months of 90 workers gave none."""
+    """Fewer than one in 500 worker-days; 10,931 worker-days of six other months gave none."""
     worker_days = sum(found.totals["workers"] for found in month.tables)
     assert worker_days > 600
     alarms = findings(month)
