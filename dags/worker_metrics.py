@@ -160,7 +160,7 @@ def worker_metrics_dag(settings: ReportSettings) -> DAG:
         doc_md=__doc__,
         schedule=CronDataIntervalTimetable(settings.schedule, timezone=settings.time_zone),
         start_date=datetime.combine(settings.start, time(), tzinfo=settings.zone),
-        catchup=True,
+        catchup=settings.catch_up,
         max_active_runs=1,  # windows of days overlap, and a day is told from those before it
         params=PARAMS,
         tags=list(settings.tags),

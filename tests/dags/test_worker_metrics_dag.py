@@ -5,6 +5,7 @@ from __future__ import annotations
 import ast
 import json
 import os
+import runpy
 import shutil
 import subprocess
 import sys
@@ -40,17 +41,26 @@ def test_a_run_collects_side_by_side_and_reports_day_by_day(dagbag: Any) -> None
     assert all(task.doc_md or task.partial_kwargs["doc_md"] for task in dag.tasks)
 
 
-def test_it_catches_up_day_by_day_from_the_start_in_the_time_zone_of_the_reports(dagbag: Any) -> None:
+def test_a_run_has_the_day_before_in_the_time_zone_of_the_reports(dagbag: Any) -> None:
     from airflow.serialization.serialized_objects import DagSerialization
 
     dag = dagbag.dags["worker_metrics"]
-    assert dag.catchup
     assert dag.max_active_runs == 1
     assert {name: dag.params[name] for name in dag.params} == {"from_day": None, "to_day": None}
     timetable = DagSerialization.from_dict(DagSerialization.to_dict(dag)).timetable
     interval = timetable.infer_manual_data_interval(run_after=dag.start_date + timedelta(days=9, hours=7))
     assert interval.end - interval.start == timedelta(days=1), "a true data interval, of one day"
     assert interval.end == dag.start_date + timedelta(days=9, hours=6)
+
+
+@pytest.mark.parametrize("wanted", [True, False])
+def test_it_catches_up_from_the_start_where_the_settings_say_so(wanted: bool) -> None:
+    source = runpy.run_path(str(CHECKOUT / "dags" / "worker_metrics.py"))
+    settings = source["ReportSettings"].load(source["SETTINGS"])
+    assert settings.catch_up is False, "trying the example must not report weeks without work first"
+    made = source["worker_metrics_dag"](settings.model_copy(update={"catch_up": wanted}))
+    assert made.catchup is wanted
+    assert made.start_date.date() == settings.start
 
 
 def test_the_asset_is_the_reports(dagbag: Any) -> None:

@@ -163,6 +163,7 @@ class ReportSettings(Section):
     schedule: Annotated[str, _CRON] = "0 6 * * *"
     time_zone: Annotated[str, AfterValidator(_zone)] = "UTC"
     start: date
+    catch_up: bool = True
     late_days: Annotated[int, Field(ge=0, le=14)] = 3
     uri: StateUri
     private_uri: StateUri | None = None
