@@ -11,6 +11,10 @@ from groundswell.reports.html import formats, wording
 from groundswell.reports.html.frames import Row, text
 
 Record = Mapping[str, Any]
+_SEALED = {
+    "inputs": "The events behind these numbers were removed for their age, so they no longer change.",
+    "workers": "What tells workers apart was removed for its age; the numbers of teams and jobs stay.",
+}
 
 
 @dataclass(frozen=True)
@@ -58,6 +62,10 @@ def of_day(record: Record, day: date, late_days: int) -> State:
     counted = f"Revision {number}, written {formats.moment(record.get('written') or '')}."
     changed = any(revision.changes for revision in history)
     until = formats.day(day + timedelta(days=late_days))
+    if record.get("sealed"):
+        kept = _SEALED.get(str(record["sealed"]), _SEALED["inputs"])
+        word = "revised" if record.get("revised") else "final"
+        return State(word, word.title(), f"{kept} {counted}", history if changed else ())
     if record.get("provisional"):
         sentence = (
             f"The day was not over when this was written. Late events are taken in until {until}; what "

@@ -157,3 +157,16 @@ def test_a_deletion_for_age_that_died_is_finished(tmp_path: Path, monkeypatch: A
     assert current(reports)["sealed"] == "workers"
     assert Inputs.of(reports).days() == []
     assert holding(tmp_path / "public", pseudonyms(reports)["ann"]) == set()
+
+
+def test_the_page_of_a_sealed_day_says_what_is_gone(tmp_path: Path) -> None:
+    reports = written(tmp_path)
+    for age, words in (
+        (10, b"events behind these numbers were removed"),
+        (40, b"tells workers apart was removed"),
+    ):
+        seal(reports, morning(age))
+        page = reports.store.body(DAY, "report.html")
+        assert page is not None
+        assert words in page
+        assert b"Late events are taken in" not in page
