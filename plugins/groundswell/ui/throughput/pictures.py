@@ -100,7 +100,7 @@ def _tasks(course: _Course) -> Chart | None:
 
 def _time(course: _Course, fair_pay: float) -> Chart | None:
     series = {
-        "9 in 10 within": course.values("seconds_p90"),
+        "9 in 10": course.values("seconds_p90"),
         "mean active": course.values("seconds_per_task"),
         "median": course.values("seconds_median"),
     }
