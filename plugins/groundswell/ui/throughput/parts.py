@@ -16,7 +16,7 @@ from groundswell.ui.throughput.filters import PRESETS, SOURCE_LABELS, Span
 from groundswell.ui.throughput.listings import Asked, meaning, table
 from groundswell.ui.throughput.reading import Reader
 from groundswell.ui.throughput.service import Service
-from groundswell.ui.throughput.totals import totals
+from groundswell.ui.throughput.totals import Total, totals
 
 Context = dict[str, Any]
 
@@ -84,8 +84,6 @@ def summary(view: View) -> Context:
     rows = view.rows()
     before = view.before()
     now = measured(view, rows)
-    then = measured(view, before)
-    fair_pay = float(view.settings.fair_pay)
     return {
         "state": "nothing" if rows.empty else "ok",
         "announce": _announce(rows, now),
@@ -98,10 +96,18 @@ def summary(view: View) -> Context:
         "range_note": _range_note(view, rows, before),
         "query": view.asked.filters.query(),
         "notes": _notes(rows),
-        "totals": totals(now[0], then[0] if then and not before.empty else None, fair_pay) if now else [],
+        "totals": _totals(view, rows, before),
         "meanings": {name: meaning(name) for name in TOTALS},
         **_nothing(view, rows),
     }
+
+
+def _totals(view: View, rows: queries.Rows, before: queries.Rows) -> list[Total]:
+    now, then = measured(view, rows), measured(view, before)
+    if not now:
+        return []
+    earlier = then[0] if then and not before.empty else None
+    return totals(now[0], earlier, float(view.settings.fair_pay), whole=rows.whole and before.whole)
 
 
 def _announce(rows: queries.Rows, now: list[queries.Row]) -> str:
@@ -126,7 +132,10 @@ def _range_note(view: View, rows: queries.Rows, before: queries.Rows) -> str:
     said = f"{_days_with(rows)} Days in {view.settings.time_zone}."
     if not before.days.records:
         return f"{said} There is no report of the {_length(before.days.span)} before to compare with."
-    return f"{said} Compared with {range_text(before.days.span)}{_of_them(before)}."
+    said = f"{said} Compared with {range_text(before.days.span)}{_of_them(before)}."
+    if rows.whole and before.whole:
+        return said
+    return f"{said} Counts are not compared, as not all days of both are complete."
 
 
 def _days_with(rows: queries.Rows) -> str:

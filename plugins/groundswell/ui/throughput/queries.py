@@ -49,12 +49,20 @@ class Rows:
         """Whether nothing passes the filters."""
         return len(self.period) == 0
 
+    @property
+    def whole(self) -> bool:
+        """Whether every day of the range is over, has a report that can be read, and tells workers apart."""
+        records = self.days.records
+        over = all(not record.get("provisional") for record in records.values())
+        return over and len(records) == self.days.span.days and not self.unread and not self.sealed
+
     def by(self, *keys: str) -> list[Row]:
         """Return one row of measures for each value of the keys; one row in all without keys."""
         rows: list[Row] = self.period.by(*keys).drop(columns="bins").to_dict("records")
-        workers = self._active_workers(keys)
+        workers, unknown = self._active_workers(keys), self._without_workers(keys)
         for row in rows:
-            row["active_workers"] = workers[tuple(row[key] for key in keys)]
+            group = tuple(row[key] for key in keys)
+            row["active_workers"] = None if group in unknown else workers[group]
         return rows
 
     def _active_workers(self, keys: Sequence[str]) -> Counter[tuple[str, ...]]:
@@ -65,6 +73,14 @@ class Rows:
         )
         columns = [_key(rows, key)[did] for key in (*keys, "worker")]
         return Counter(key[:-1] for key in set(zip(*columns, strict=True)))
+
+    def _without_workers(self, keys: Sequence[str]) -> set[tuple[str, ...]]:
+        """Return the groups with rows of a sealed day: how many workers they had is not known any more."""
+        rows = self.period.rows
+        old = rows["day"].isin([day.isoformat() for day in self.sealed]).to_numpy(bool)
+        if not old.any():
+            return set()
+        return set(zip(*(_key(rows, key)[old] for key in keys), strict=True)) if keys else {()}
 
 
 def _key(rows: pandas.DataFrame, key: str) -> Any:

@@ -6,11 +6,14 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Literal
 
+from groundswell.reports import schema
 from groundswell.reports.html import formats
 from groundswell.ui.throughput.columns import MEASURES, TOTALS, Measure, shown
 
 #: Differences below this share are said to be none.
 _SAME = 0.0005
+#: Totals that are larger the more days there are.
+_GROWING = frozenset({*schema.ADDITIVE, "active_workers"})
 
 Row = Mapping[str, Any]
 
@@ -35,14 +38,19 @@ class Total:
     warning: str = ""
 
 
-def totals(now: Row, before: Row | None, fair_pay: float) -> list[Total]:
+def totals(now: Row, before: Row | None, fair_pay: float, *, whole: bool = True) -> list[Total]:
     """Return the totals of a range.
 
     :param now: measures of the range by name; what it does not name has no value
     :param before: those of the range before, or None where no day of it has a report
     :param fair_pay: dollars per active hour below which there is a warning
+    :param whole: whether both ranges have every day; otherwise only shares and rates are compared, as a count
+        of fewer days is smaller by itself
     """
-    return [_total(MEASURES[name], now, before, fair_pay) for name in TOTALS]
+    return [
+        _total(MEASURES[name], now, before if whole or name not in _GROWING else None, fair_pay)
+        for name in TOTALS
+    ]
 
 
 def _total(measure: Measure, now: Row, before: Row | None, fair_pay: float) -> Total:

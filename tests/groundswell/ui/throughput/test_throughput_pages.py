@@ -77,22 +77,43 @@ def of_days(workers: pd.DataFrame, first: str, last: str) -> pd.DataFrame:
 def test_totals_are_those_of_the_latest_seven_days(get: Get, workers: pd.DataFrame) -> None:
     html = get("/parts/summary")
     rows = of_days(workers, "2026-10-08", "2026-10-14")
-    before = of_days(workers, "2026-10-01", "2026-10-07")
     assert "8 Oct to 14 Oct 2026" in html
-    submitted, earlier = rows["submitted"].sum(), before["submitted"].sum()
-    shown = tile(html, "Tasks submitted")
-    assert shown.startswith(f"{submitted:,} ")
-    change = (submitted - earlier) / earlier * 100
-    assert f"{abs(change):.1f}% from {earlier:,}" in shown
+    submitted = rows["submitted"].sum()
+    assert tile(html, "Tasks submitted").startswith(f"{submitted:,} ")
     active = rows["active_seconds"].sum()
     assert tile(html, "Time per task").startswith(formats.seconds(active / submitted))
     people = rows[(rows["worker"] != "") & (rows[["submitted", "returned", "declined"]].sum(axis=1) > 0)]
-    assert tile(html, "Active workers").startswith(f"{people['worker'].nunique()} ")
+    assert tile(html, "Active workers") == str(people["worker"].nunique())
     agreement = rows["agreed"].sum() / rows["judged"].sum()
     assert tile(html, "Agreement").startswith(formats.share(agreement))
     pay = rows["earned_cents"].sum() / 100 / (rows["pay_seconds"].sum() / 3600)
     assert tile(html, "Pay per active hour").startswith(formats.dollars(pay))
     assert tile(html, "Cost, fees included").startswith(formats.cents(rows["cost_cents"].sum()))
+
+
+def test_counts_are_compared_with_as_many_whole_days(get: Get, workers: pd.DataFrame) -> None:
+    html = get("/parts/summary?from=2026-10-10&to=2026-10-13")
+    submitted = of_days(workers, "2026-10-10", "2026-10-13")["submitted"].sum()
+    earlier = of_days(workers, "2026-10-06", "2026-10-09")["submitted"].sum()
+    change = abs(submitted - earlier) / earlier * 100
+    assert f"{change:.1f}% from {earlier:,}" in tile(html, "Tasks submitted")
+    assert "not compared" not in plain(html)
+
+
+@pytest.mark.parametrize(
+    ("first", "last"),
+    [
+        ("2026-10-08", "2026-10-14"),  # of the seven days before three have a report
+        ("2026-10-11", "2026-10-14"),  # the last day is not over
+    ],
+)
+def test_counts_are_not_compared_where_days_are_missing(get: Get, first: str, last: str) -> None:
+    html = get(f"/parts/summary?from={first}&to={last}")
+    for title in ("Tasks submitted", "Active workers", "Active time", "Cost, fees included"):
+        assert " from " not in tile(html, title)
+        assert "before:" not in tile(html, title)
+    assert " from " in tile(html, "Tasks per hour"), "a rate can be compared"
+    assert "Counts are not compared, as not all days of both are complete." in plain(html)
 
 
 def test_totals_equal_a_period_of_the_same_rows(get: Get, workers: pd.DataFrame) -> None:
@@ -519,5 +540,6 @@ def test_a_day_without_names_of_workers_is_counted_and_said(made: Made, tmp_path
     html = web.get("/throughput/parts/summary").text
     assert tile(html, "Tasks submitted").startswith(f"{done.workers['submitted'].sum():,}")
     assert "Workers no longer told apart: 5 Oct" in html
+    assert tile(html, "Active workers") == formats.NONE, "how many they were is not known any more"
     text = web.get(f"/throughput/days/{day}").text
     assert "The report of this day was removed" in text
