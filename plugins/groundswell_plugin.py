@@ -34,7 +34,8 @@ class GroundswellPlugin(AirflowPlugin):
     @cached_property
     def fastapi_apps(self) -> list[dict[str, Any]]:
         """The app behind the pages; every address of it asks for Airflow's user."""
-        from groundswell.ui.app import PREFIX, create_app
+        from groundswell.ui.app import create_app
+        from groundswell.ui.shell import PREFIX
 
         return [{"app": create_app(), "url_prefix": PREFIX, "name": "Groundswell"}]
 

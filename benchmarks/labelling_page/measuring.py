@@ -35,7 +35,7 @@ def measure(folder: Path, items: int, say: Callable[[str], None]) -> dict[str, A
     found["file"] = index.path.stat().st_size
     names = big_ledger.some_names(items, 1_000)
     found["questions"] = {}
-    for kind, question in _questions(index, ledger, names, counts.items).items():
+    for kind, question in _questions(index, ledger, names).items():
         took = [_timed(question) for _ in range(QUESTIONS)]
         found["questions"][kind] = {"p50": _share(took, 0.5), "p95": _share(took, 0.95), "max": max(took)}
         say(f"{kind}: {_share(took, 0.5) * 1000:.1f} ms, {_share(took, 0.95) * 1000:.1f} ms")
@@ -77,9 +77,7 @@ def _go_on(index: RunIndex, ledger: Ledger, names: Sequence[str]) -> dict[str, A
     return {"final_look": final, "more_answers": _share(took, 0.5), "more_answers_max": max(took)}
 
 
-def _questions(
-    index: RunIndex, ledger: Ledger, names: Sequence[str], items: int
-) -> dict[str, Callable[[], object]]:
+def _questions(index: RunIndex, ledger: Ledger, names: Sequence[str]) -> dict[str, Callable[[], object]]:
     dice = random.Random(2)
 
     def filters() -> dict[str, Any]:

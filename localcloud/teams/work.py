@@ -17,7 +17,6 @@ from localcloud.teams.people import Person, dropping, zone_of
 from localcloud.teams.plan import WEEKDAYS, Job, Plan, Team
 
 SUBMITTED, RETURNED, DECLINED, ABANDONED = range(4)
-OUTCOMES = ("submitted", "returned", "declined", "abandoned")
 _ABANDON_RATE = 0.002
 _LUNCH = timedelta(minutes=45)
 _SHORTEST_MS, _GAP_MS = 700, 300

@@ -30,7 +30,7 @@ from __future__ import annotations
 import json
 import re
 from calendar import timegm
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, tzinfo
 from functools import lru_cache
@@ -38,14 +38,13 @@ from hashlib import blake2b
 from itertools import islice
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from groundswell.reports import schema
+from groundswell.reports import activity_rows
 from groundswell.reports.problems import Problem, masked, merged
 
 if TYPE_CHECKING:
     import pandas as pd
 
-SOURCE = "worker_activity"
-UNKNOWN = "unknown"
+SOURCE = activity_rows.SOURCE
 FUTURE_LIMIT_S = 3600  # a clock may be a little ahead
 TEXT_LIMIT = 256
 BLOCK = 50_000
@@ -172,17 +171,6 @@ def parse_blocks(
         yield parser.parse(some)
 
 
-def with_task_types(rows: pd.DataFrame, jobs: Iterable[Mapping[str, Any]]) -> pd.DataFrame:
-    """Return rows with what their jobs ask, which the log does not tell.
-
-    :param rows: ``schema.ACTIVITY`` of the log; of a job that is not known the task type is "unknown"
-    :param jobs: with ``job`` and ``task_type``
-    """
-    known = {job["job"]: job.get("task_type") or UNKNOWN for job in jobs}
-    types = {job: known.get(job, UNKNOWN) for job in rows["job"].unique()}
-    return rows.assign(task_type=rows["job"].map(types).astype("str"))
-
-
 class Parser:
     """Turns events into rows, and knows duplicates of what it has seen.
 
@@ -223,7 +211,7 @@ class Parser:
             for (day, kind, field), (count, example) in self._problems.items()
         ]
         self._problems.clear()
-        return Parsed(_frame(rows), merged(problems))
+        return Parsed(activity_rows.frame(rows), merged(problems))
 
     def _row(self, event: LogEvent) -> tuple[Any, ...] | None:
         """Return the row of an event, None where it is outside of the window."""
@@ -385,32 +373,3 @@ def _team(arn: str) -> str | None:
 def _job(arn: str) -> str | None:
     match = _JOB_ARN.fullmatch(arn)
     return match[1] if match else None
-
-
-def _frame(rows: list[tuple[Any, ...]]) -> pd.DataFrame:
-    import numpy as np
-    import pandas as pd
-
-    if not rows:
-        return schema.ACTIVITY.empty()
-    at, accepted_at, _, kind, worker, pool, team, job = zip(*rows, strict=True)
-    at_s = np.array(at, dtype="int64")
-    # no time that can be written is -1, a second before 1970
-    accepted_s = np.array([-1 if s is None else s for s in accepted_at], dtype="int64")
-    accepted_s[accepted_s < 0] = np.iinfo("int64").min  # NaT
-    seconds = np.where(accepted_s >= 0, at_s - accepted_s, -1).astype("float64")
-    seconds[(seconds < 0) | (np.array(kind) != "submitted")] = np.nan
-    return schema.ACTIVITY.frame(
-        {
-            "source": [SOURCE] * len(rows),
-            "kind": kind,
-            "at": pd.to_datetime(at_s.astype("datetime64[s]"), utc=True),
-            "accepted_at": pd.to_datetime(accepted_s.astype("datetime64[s]"), utc=True),
-            "seconds": seconds,
-            "worker": worker,
-            "pool": pool,
-            "team": team,
-            "job": job,
-            "task_type": [UNKNOWN] * len(rows),
-        }
-    )

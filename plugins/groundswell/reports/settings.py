@@ -26,7 +26,6 @@ from groundswell.batches.options import (
 )
 from groundswell.batches.problems import describe_problems
 from groundswell.batches.sections import Section
-from groundswell.batches.units import to_cents
 from groundswell.batches.yaml_file import parse_yaml, read_text
 from groundswell.errors import BatchError, ReportError
 from groundswell.reports.days import start_of
@@ -228,11 +227,6 @@ class ReportSettings(Section):
     def private(self) -> str:
         """Where raw ids, names and the key of the pseudonyms are kept: ``<uri>/_private`` unless set."""
         return self.private_uri or f"{self.uri}/_private"
-
-    @property
-    def fair_pay_cents(self) -> int:
-        """Pay per hour below which there is a warning, in cents."""
-        return to_cents(self.fair_pay)
 
     @property
     def shows_names(self) -> bool:

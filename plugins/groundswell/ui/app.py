@@ -16,9 +16,6 @@ from groundswell.ui.labelling.routes import router as labelling
 from groundswell.ui.sources import Sources, airflow_sources
 from groundswell.ui.throughput.routes import router as throughput
 
-#: Where Airflow mounts the app.
-PREFIX = "/groundswell"
-
 
 def create_app(sources: Sources | None = None, authenticate: Callable[..., Any] | None = None) -> FastAPI:
     """
@@ -40,7 +37,7 @@ def create_app(sources: Sources | None = None, authenticate: Callable[..., Any] 
     app.add_exception_handler(RequestValidationError, problems.on_invalid_address)
     app.add_exception_handler(problems.PageProblem, problems.on_page_problem)
     app.add_api_route("/", _start, methods=["GET"])
-    app.add_api_route("/static/{name:path}", shell.static_file, methods=["GET"])
+    app.add_api_route("/static/{name:path}", _static_file, methods=["GET"])
     app.include_router(labelling, prefix="/labelling")
     app.include_router(items, prefix="/labelling")
     app.include_router(throughput, prefix="/throughput")
@@ -51,6 +48,13 @@ def create_app(sources: Sources | None = None, authenticate: Callable[..., Any] 
 
 def _start(request: Request) -> Response:
     return RedirectResponse(shell.url(request, "labelling"))
+
+
+def _static_file(request: Request, name: str) -> Response:
+    answer = shell.static_file(request, name)
+    if answer is None:
+        raise problems.NotFound("file", name)
+    return answer
 
 
 def _nothing_here(rest: str) -> Response:

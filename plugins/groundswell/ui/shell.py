@@ -40,6 +40,8 @@ from jinja2.runtime import Context
 
 from groundswell.ui import formats
 
+#: Where Airflow mounts the app.
+PREFIX = "/groundswell"
 _HERE = Path(__file__).parent
 #: The pages; each has folders ``templates`` and ``static``, and its files are called ``<page>/<file>``.
 PAGES = ("labelling", "throughput")
@@ -91,8 +93,6 @@ def url(request: Request, path: str = "", **parameters: Any) -> str:
 
 def airflow_root(request: Request) -> str:
     """Return the path under which Airflow itself is served, without the last slash."""
-    from groundswell.ui.app import PREFIX
-
     return str(request.scope.get("root_path", "")).rstrip("/").removesuffix(PREFIX)
 
 
@@ -133,13 +133,11 @@ def _file(name: str) -> bytes | None:
     return None if path is None else path.read_bytes()
 
 
-def static_file(request: Request, name: str) -> Response:
-    """Serve a static file; its address changes with its content, so browsers may keep it."""
-    from groundswell.ui.problems import NotFound
-
+def static_file(request: Request, name: str) -> Response | None:
+    """Serve a static file, None where there is none; its address changes with it, so browsers may keep it."""
     body = _file(name)
     if body is None:
-        raise NotFound("file", name)
+        return None
     kind = "text/javascript" if name.endswith(".js") else mimetypes.guess_type(name)[0]
     kept = "private, max-age=31536000, immutable" if request.query_params.get("v") else "private, no-cache"
     return Response(body, media_type=kind, headers={"Cache-Control": kept})

@@ -14,7 +14,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from groundswell.reports import schema
-from groundswell.reports.activity import LogEvent, parse, parse_blocks, with_task_types
+from groundswell.reports.activity import LogEvent, parse, parse_blocks
+from groundswell.reports.activity_rows import with_task_types
 from groundswell.reports.days import bounds
 
 SUB = "d6947aeb-0650-447a-ab5d-894db61017fd"

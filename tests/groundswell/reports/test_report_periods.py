@@ -110,24 +110,12 @@ def test_a_trend_has_every_bucket_and_leaves_gaps_empty(month, period):
     assert weekly["value"].sum() == counted.sum()
 
 
-def test_changes_compare_a_week_with_the_weeks_before(month, period):
-    found = trends.changes(period, "team", "submitted").set_index("team")
-    daily = period.trend("team", "submitted")
-    birds = daily[daily["team"] == "birds"]["value"].fillna(0).to_numpy()
-    assert found.loc["birds", "now"] == birds[-7:].sum()
-    assert found.loc["birds", "before"] == pytest.approx(birds[:-7].sum() / (23 / 7), abs=1e-5)
-    assert found.loc["birds", "change"] == pytest.approx(
-        found.loc["birds", "now"] - found.loc["birds", "before"]
-    )
-
-
 def test_nothing_gives_empty_tables():
     nothing = Period([])
     assert nothing.days == []
     assert nothing.by().empty
     assert list(nothing.by("team").columns[:2]) == ["team", "accepted"]
     assert list(nothing.trend("team", "submitted").columns) == ["bucket", "start", "team", "value"]
-    assert trends.changes(nothing, "team", "submitted").empty
 
 
 def test_rows_without_workers_tell_the_same_of_teams(period):

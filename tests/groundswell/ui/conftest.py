@@ -7,7 +7,8 @@ import pytest
 from fastapi import FastAPI, HTTPException, Request
 from starlette.testclient import TestClient
 
-from groundswell.ui.app import PREFIX, create_app
+from groundswell.ui.app import create_app
+from groundswell.ui.shell import PREFIX
 from tests.groundswell.ui.ui_records import Deployment
 
 FRAGMENT = {"X-Groundswell-Fragment": "1"}

@@ -208,7 +208,7 @@ def earlier(store: ReportStore, day: date, count: int) -> list[tuple[date, pd.Da
 
 
 def _tables(reports: Reports, inputs: Inputs, day: date, *, complete: bool) -> DayTables:
-    from groundswell.reports.activity import with_task_types
+    from groundswell.reports.activity_rows import with_task_types
     from groundswell.reports.anomalies import Thresholds
     from groundswell.reports.day import DayInputs, compute
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import date
 from typing import Any
 
 from groundswell.reports import schema
@@ -190,8 +189,3 @@ def _interval_note(column: str, row: Row) -> str:
     if column != "accuracy" or not interval(row):
         return ""
     return f"{formats.share(row['accuracy_low'])} to {formats.share(row['accuracy_high'])}"
-
-
-def as_days(rows: Sequence[Row]) -> list[date]:
-    """Return the days that rows are about."""
-    return [formats.as_day(row["day"]) for row in rows]

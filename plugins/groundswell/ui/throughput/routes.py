@@ -87,7 +87,7 @@ UseAsked = Annotated[Asked, Depends(asked_of)]
 @router.get("")
 def page(request: Request, service: UseService, asked: UseAsked) -> Response:
     """Show the page. Its parts come later, unless the browser runs no script."""
-    context = _form(request, asked)
+    context = _form(asked)
     context["plain"] = shell.url(request, f"throughput{asked.query(script='no')}")
     if not asked.whole:
         return shell.page(request, "throughput/page.html", **context, choices=_chosen(asked))
@@ -104,7 +104,7 @@ def page(request: Request, service: UseService, asked: UseAsked) -> Response:
     )
 
 
-def _form(request: Request, asked: Asked) -> dict[str, Any]:
+def _form(asked: Asked) -> dict[str, Any]:
     filters = asked.filters
     values = {
         "range": filters.preset or DATES,
