@@ -30,8 +30,8 @@ from __future__ import annotations
 import json
 import re
 from calendar import timegm
-from collections.abc import Callable, Iterable, Iterator
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, tzinfo
 from functools import lru_cache
 from hashlib import blake2b
@@ -107,10 +107,13 @@ class Parsed:
     Attributes:
         rows: ``schema.ACTIVITY``, in the order of the events.
         problems: what could not be counted, or not as it should; each with the day (of the log's time).
+        late: rows of days before the window that came in late, by the day (of the log's time) on which they
+            did: see :func:`parse_blocks`.
     """
 
     rows: pd.DataFrame
     problems: list[Problem]
+    late: Mapping[date, pd.DataFrame] = field(default_factory=dict)
 
 
 class _Place(NamedTuple):
@@ -154,21 +157,28 @@ def parse_blocks(
     zone: tzinfo = UTC,
     window: tuple[datetime, datetime] | None = None,
     days: tuple[date, date] | None = None,
+    late_days: int | None = None,
     block: int = BLOCK,
 ) -> Iterator[Parsed]:
     """Turn events into rows, block by block: memory holds one block, and 100 bytes per event before.
 
     :param lines: the events, in any order
     :param zone: of the days of the problems
-    :param window: rows outside of it (start included, end not) are left out; those that are before it by more
-        than its length can have been in no report, and are counted as too late
+    :param window: rows outside of it (start included, end not) are left out
     :param days: the first and last day whose problems are wanted
+    :param late_days: rows before the window that came in on one of the days, and more than so many days after
+        their own, are told apart: they may be in no report. None for none
     :param block: events per block
     """
-    parser = Parser(zone=zone, window=window, days=days)
+    parser = Parser(zone=zone, window=window, days=days, late_days=late_days)
     remaining = iter(lines)
     while some := list(islice(remaining, block)):
         yield parser.parse(some)
+
+
+def too_late(count: int, example: str, day: date) -> Problem:
+    """Return the problem that so many events came in on a day when nothing waited for them any more."""
+    return Problem("too late", count, example, _WHAT_TO_DO["too late"], SOURCE, day)
 
 
 class Parser:
@@ -177,6 +187,7 @@ class Parser:
     :param zone: of the days of the problems
     :param window: see :func:`parse_blocks`
     :param days: see :func:`parse_blocks`
+    :param late_days: see :func:`parse_blocks`
     """
 
     def __init__(
@@ -185,8 +196,11 @@ class Parser:
         zone: tzinfo = UTC,
         window: tuple[datetime, datetime] | None = None,
         days: tuple[date, date] | None = None,
+        late_days: int | None = None,
     ) -> None:
         self._days = days or (date.min, date.max)
+        self._late_days = late_days
+        self._late: dict[date, list[tuple[Any, ...]]] = {}
         self._day_of = lru_cache(10_000)(lambda quarter: datetime.fromtimestamp(quarter * 900, zone).date())
         self._seen: set[bytes] = set()
         self._places: dict[tuple[Any, ...], _Place] = {}
@@ -210,8 +224,10 @@ class Parser:
             Problem(kind, count, example, _WHAT_TO_DO[kind].format(field=field), SOURCE, day)
             for (day, kind, field), (count, example) in self._problems.items()
         ]
+        late = {day: activity_rows.frame(some) for day, some in self._late.items()}
         self._problems.clear()
-        return Parsed(activity_rows.frame(rows), merged(problems))
+        self._late.clear()
+        return Parsed(activity_rows.frame(rows), merged(problems), late)
 
     def _row(self, event: LogEvent) -> tuple[Any, ...] | None:
         """Return the row of an event, None where it is outside of the window."""
@@ -227,11 +243,20 @@ class Parser:
         if at > came_in + FUTURE_LIMIT_S:
             raise _Bad("time in the future", field, str(record[field]))
         if not self._from <= at < self._until:
-            if event.timestamp_ms / 1000 - at > self._until - self._from:
-                raise _Bad("too late", "", str(record[field]))
+            self._keep_late(event, record, place, at)
             return None
         self._check_timestamp(event, record.get("event_timestamp"), at, field)
         return (at, self._accepted(event, record, place.kind, at), *place)
+
+    def _keep_late(self, event: LogEvent, record: dict[str, Any], place: _Place, at: int) -> None:
+        if self._late_days is None or at >= self._from:
+            return
+        came = self._day_of(event.timestamp_ms // 900_000)
+        if self._days[0] <= came <= self._days[1] and (
+            (came - self._day_of(at // 900)).days > self._late_days
+        ):
+            accepted_at = self._accepted(event, record, place.kind, at)
+            self._late.setdefault(came, []).append((at, accepted_at, *place))
 
     def _place(self, record: dict[str, Any]) -> _Place:
         """Return where the event is counted: there are few places for many events."""

@@ -310,16 +310,20 @@ def test_window_and_days() -> None:
     assert [(problem.example, problem.day) for problem in parsed.problems] == [("b", first)]
 
 
-def test_too_late_is_what_no_report_can_have_counted() -> None:
+def test_rows_that_came_late_are_told_apart_by_the_day_on_which_they_came() -> None:
+    """Whatever the length of the window: late is what came more days after its own than are waited for."""
     first, last = date(2019, 8, 13), date(2019, 8, 14)
     window = bounds(first, last, ZoneInfo("UTC"))
-    late = submitted(AT - timedelta(days=3))._replace(timestamp_ms=int(AT.timestamp() * 1000))
-    in_time = submitted(AT - timedelta(days=2))._replace(timestamp_ms=int(AT.timestamp() * 1000))
-    [parsed] = parse_blocks([late, in_time], window=window, days=(first, last))
-    assert len(parsed.rows) == 0
-    assert [(problem.kind, problem.count, problem.day) for problem in parsed.problems] == [
-        ("too late", 1, DAY)
-    ]
+    came = int(AT.timestamp() * 1000)
+    late = submitted(AT - timedelta(days=4))._replace(timestamp_ms=came)
+    in_time = submitted(AT - timedelta(days=3))._replace(timestamp_ms=came)
+    here = submitted(AT)
+    [parsed] = parse_blocks([late, in_time, here], window=window, days=(first, last), late_days=3)
+    assert list(parsed.rows["at"]) == [AT]
+    assert parsed.problems == []
+    assert {day: list(rows["at"]) for day, rows in parsed.late.items()} == {DAY: [AT - timedelta(days=4)]}
+    [parsed] = parse_blocks([late], window=window, days=(first, first), late_days=3)
+    assert parsed.late == {}, "it is told when its own day is read"
 
 
 JSON = st.recursive(

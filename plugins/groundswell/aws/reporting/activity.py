@@ -18,7 +18,14 @@ SLACK = timedelta(hours=1)
 
 
 def pull(
-    hook: CloudWatchLogsHook, log_group: str, first: date, last: date, zone: ZoneInfo, *, block: int = BLOCK
+    hook: CloudWatchLogsHook,
+    log_group: str,
+    first: date,
+    last: date,
+    zone: ZoneInfo,
+    *,
+    late_days: int | None = None,
+    block: int = BLOCK,
 ) -> Iterator[Parsed]:
     """
     Read the events of some days, block by block; an event counts for the day of the time that it tells.
@@ -30,6 +37,7 @@ def pull(
     :param first: the first day
     :param last: the last day
     :param zone: of the days
+    :param late_days: rows of earlier days that came in later than this are told apart
     :param block: events per block
     :return: rows of these days (``schema.ACTIVITY``) and problems, each with its day. Where there is no such
         log group, one block without rows and with this problem.
@@ -47,7 +55,9 @@ def pull(
             LogEvent(event["eventId"], event["timestamp"], event["message"], event.get("ingestionTime"))
             for event in found
         )
-        yield from parse_blocks(lines, zone=zone, window=window, days=(first, last), block=block)
+        yield from parse_blocks(
+            lines, zone=zone, window=window, days=(first, last), late_days=late_days, block=block
+        )
 
 
 def _absent(log_group: str, day: date) -> Problem:

@@ -51,13 +51,19 @@ def collect_activity(reports: Reports, entries: Entries) -> Result:
     until = min(window.last + timedelta(days=settings.late_days), settings.day_of(window.now))
     last = max(window.last, until)
     found: dict[date, list[pd.DataFrame]] = {day: [] for day in window.days}
+    late: dict[date, list[pd.DataFrame]] = {}
     problems: list[Problem] = []
-    for block in activity.pull(hook, log_group, window.first, last, settings.zone):
+    for block in activity.pull(
+        hook, log_group, window.first, last, settings.zone, late_days=settings.late_days
+    ):
         problems += block.problems
+        for came, rows in block.late.items():
+            late.setdefault(came, []).append(rows)
         for day, rows in _by_day(block.rows, settings.zone).items():
             if day in found:
                 found[day].append(rows)
     new = {day: inputs.add_activity(day, _together(frames)) for day, frames in found.items() if frames}
+    problems += _too_late(reports, {came: _together(late[came]) for came in window.days if came in late})
     _keep_source(inputs, window, SOURCE, problems)
     log.info("%d new events of private workers", sum(new.values()))
     return {"new": {day.isoformat(): count for day, count in new.items() if count}}
@@ -187,6 +193,24 @@ def collect_names(reports: Reports, entries: Entries) -> Result:
 _LEDGER = "ledger"
 _NO_FOLDER = "There is no such folder of batch files; correct sources.batches in the settings file."
 _BROKEN = "Its runs are not in the report; its DAG says what is wrong with the file."
+
+
+def _too_late(reports: Reports, late: Mapping[date, pd.DataFrame]) -> list[Problem]:
+    """Return what came in when its day was written no more, by the day on which it came.
+
+    Whether an earlier run was still in time for it depends on the hour: what is known is in a report. Of days
+    whose inputs were removed that cannot be told any more.
+    """
+    from groundswell.reports.activity import too_late
+
+    inputs, problems = Inputs.of(reports), []
+    for came, rows in late.items():
+        of_days = _by_day(rows, reports.settings.zone)
+        left = [day for day in of_days if not (reports.store.current(day) or {}).get("sealed")]
+        count = sum(inputs.count_new(day, of_days[day]) for day in left)
+        if count:
+            problems.append(too_late(count, f"an event of {min(left)}", came))
+    return problems
 
 
 def _switched_off(inputs: Inputs, window: Window, source: str) -> Result:

@@ -67,11 +67,18 @@ class Inputs:
         :param rows: ``schema.ACTIVITY``, all events of the day that a pull gave. Equal rows in one pull are
             as many events; rows that equal those of an earlier pull are the same ones again.
         """
-        rows = _numbered(self._without_forgotten(schema.ACTIVITY.conform(rows)))
-        new = _minus(rows, self._activity(day))
+        new = self._new_activity(day, rows)
         if len(new):
             self._write_activity(day, new)
         return len(new)
+
+    def count_new(self, day: date, rows: pd.DataFrame) -> int:
+        """Return how many events of a day are not known, as :meth:`add_activity` would, and keep none."""
+        return len(self._new_activity(day, rows))
+
+    def _new_activity(self, day: date, rows: pd.DataFrame) -> pd.DataFrame:
+        rows = _numbered(self._without_forgotten(schema.ACTIVITY.conform(rows)))
+        return _minus(rows, self._activity(day))
 
     def activity(self, day: date) -> pd.DataFrame:
         """Return the events of a day, ``schema.ACTIVITY``, in no order."""

@@ -35,7 +35,8 @@ def test_events_go_to_their_days_and_those_of_other_days_are_left(
 ) -> None:
     asked: list[Any] = []
 
-    def pull(hook: Any, log_group: str, first: date, last: date, zone: Any) -> Any:
+    def pull(hook: Any, log_group: str, first: date, last: date, zone: Any, *, late_days: int) -> Any:
+        assert late_days == 3
         asked.append((log_group, first, last))
         for day in (DAY - timedelta(days=1), DAY, DAY + timedelta(days=1)):
             yield Parsed(events(day, ("ann", 1, 9.0), ("bob", 2, 9.0)), [problem("too late", day)])
@@ -52,6 +53,27 @@ def test_events_go_to_their_days_and_those_of_other_days_are_left(
     assert [(each.kind, each.day) for each in inputs.problems(DAY)] == [("too late", DAY)]
     assert inputs.states(DAY) == {"worker_activity": "read"}
     assert collecting.collect_activity(reports, DAYS) == {"new": {}}
+
+
+def test_late_events_that_no_run_was_in_time_for_are_counted_where_they_came(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Of two of one day, which came four days later, one was there before that morning's run, one not."""
+    own = DAY - timedelta(days=4)
+    both = events(own, ("ann", 1, 9.0), ("bob", 2, 9.0))
+    parsed = Parsed(events(DAY, ("ann", 1, 9.0)), [], {DAY: both})
+    monkeypatch.setattr(activity, "pull", lambda *_, **__: iter([parsed]))
+    reports = reports_in(tmp_path)
+    inputs = Inputs.of(reports)
+    inputs.add_activity(own, both[:1])
+    for _ in range(2):  # whatever window a run has, and however often it is tried
+        collecting.collect_activity(reports, DAYS)
+        assert [(each.kind, each.count, each.example) for each in inputs.problems(DAY)] == [
+            ("too late", 1, "an event of 2026-10-29")
+        ]
+    assert len(inputs.activity(own)) == 1, "its day is not written any more"
+    collecting.collect_activity(reports, DAYS[:1])
+    assert len(inputs.problems(DAY)) == 1, "a run of other days does not touch it"
 
 
 def test_a_log_group_that_is_not_there_is_told_of_every_day(
