@@ -16,6 +16,7 @@ from typing import Any, Generic, TypeVar
 from groundswell.batches.model import Batch, batch_files
 from groundswell.errors import GroundswellError
 from groundswell.ledger import PartStore
+from groundswell.views.cache import IndexCache
 from groundswell.views.index import masked
 
 log = logging.getLogger(__name__)
@@ -153,36 +154,42 @@ def airflow_sources() -> Sources:
 
         return part_store(uri, hooks.get(connection, lambda: _s3(connection)))
 
-    settings = _ROOT / "include" / "reports" / "worker_metrics.yaml"
+    settings, cache = _ROOT / "include" / "reports" / "worker_metrics.yaml", cache_folder()
     return Sources(
         batches=_ROOT / "include" / "batches",
         settings=settings,
         open_store=open_store,
         readable=_readable,
-        cache=cache_folder(),
-        pseudonyms=lambda: report_names(settings, open_store),
+        cache=cache,
+        pseudonyms=lambda: report_names(settings, open_store, cache),
     )
 
 
-def report_names(settings: Path, open_store: Callable[[str, str], PartStore]) -> Callable[[str], str]:
+def report_names(
+    settings: Path, open_store: Callable[[str, str], PartStore], cache: Path
+) -> Callable[[str], str]:
     """
     Return what names workers as the reports do, so that a worker is called the same on all pages.
 
-    As long as there are no reports, or their private part cannot be read, it is a plain pseudonym.
+    As long as there are no reports, or their private part cannot be read, it is a pseudonym under a key that
+    is kept in the cache: nobody can tell from it who is who, and it is not the one in the reports.
     """
     from groundswell.aws.reporting.opening import forgotten_marks
     from groundswell.reports.names import Pseudonyms
     from groundswell.reports.settings import ReportSettings
 
-    if not settings.is_file():
-        return masked
     try:
-        found = ReportSettings.load(settings)
-        private = open_store(found.private, found.connections.aws)
-        key = private.get("pseudonym.key")
-        return masked if not key else Pseudonyms(key, forgotten_marks(private))
+        if settings.is_file():
+            found = ReportSettings.load(settings)
+            private = open_store(found.private, found.connections.aws)
+            if key := private.get("pseudonym.key"):
+                return Pseudonyms(key, forgotten_marks(private))
     except Exception as error:  # a page about labels must not hang on the reports
-        log.warning("workers are named by plain pseudonyms: %s", error)
+        log.warning("workers are not named as in the reports: %s", error)
+    try:
+        return Pseudonyms(IndexCache(cache).names_key())
+    except (GroundswellError, OSError) as error:
+        log.warning("workers are named otherwise by each process: %s", error)
         return masked
 
 

@@ -10,6 +10,8 @@ from hashlib import sha256
 from pathlib import Path
 
 from groundswell.errors import LedgerError
+from groundswell.ledger import FolderStore
+from groundswell.reports.names import new_key
 from groundswell.views.index import LIMIT_BYTES, RunIndex, masked
 from groundswell.views.index_file import IndexFile
 
@@ -18,6 +20,7 @@ _UNUSED = 30 * 86_400.0
 #: A folder is looked through no more often than so, in seconds.
 _BETWEEN = 600.0
 _SWEPT = ".swept"
+_NAMES_KEY = "names.key"
 
 
 class IndexCache:
@@ -44,11 +47,28 @@ class IndexCache:
         :raises LedgerError: the folder is not ours alone.
         """
         self._make_private()
-        name = sha256(f"{state}\n{batch}\n{run_id}".encode()).hexdigest()[:32]
-        path = self.folder / f"{name}.sqlite"
+        path = self._path(state, batch, run_id)
         path.with_suffix(".used").touch(mode=0o600)
         self._sweep_sometimes(keep=path)
         return RunIndex(path, pseudonym=self._pseudonym, limit_bytes=self._limit)
+
+    def holds(self, state: str, batch: str, run_id: str) -> bool:
+        """Return whether there is an index of a run, without making one."""
+        return self._path(state, batch, run_id).exists()
+
+    def _path(self, state: str, batch: str, run_id: str) -> Path:
+        name = sha256(f"{state}\n{batch}\n{run_id}".encode(errors="surrogatepass")).hexdigest()[:32]
+        return self.folder / f"{name}.sqlite"
+
+    def names_key(self) -> bytes:
+        """Return a secret of this folder, made once: for pseudonyms that all processes agree on.
+
+        :raises LedgerError: the folder is not ours alone.
+        """
+        self._make_private()
+        store = FolderStore(self.folder)
+        store.put_if_absent(_NAMES_KEY, new_key())
+        return store.get(_NAMES_KEY) or new_key()
 
     def sweep(self, *, keep: Path | None = None) -> list[Path]:
         """Remove what nobody asked for in a month, and as much more as is over the limit; return what went.

@@ -9,7 +9,9 @@ What it says about an item is what :class:`~groundswell.ledger.RunState` says by
 from __future__ import annotations
 
 import hashlib
+import hmac
 import json
+import secrets
 import sqlite3
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -164,9 +166,16 @@ class WorkerRow:
     last: str
 
 
+_KEY = secrets.token_bytes(32)
+
+
 def masked(worker: str) -> str:
-    """Return a pseudonym by the worker's id alone: what is shown where no secret key is set up."""
-    return "w-" + hashlib.sha256(f"groundswell:{worker}".encode(errors="surrogatepass")).hexdigest()[:10]
+    """Return a pseudonym under a key of this process alone: what is shown where no other key is there.
+
+    Without a key, whoever has a list of workers' ids could tell who is who.
+    """
+    digest = hmac.new(_KEY, worker.encode(errors="surrogatepass"), hashlib.sha256)
+    return f"w-{digest.hexdigest()[:10]}"
 
 
 class RunIndex:

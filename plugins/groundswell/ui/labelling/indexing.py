@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from groundswell.ui.labelling.reading import Reader, Run, reading
+from groundswell.ui.problems import NotFound
 from groundswell.views.cache import IndexCache
 from groundswell.views.index import RunIndex, Synced
 
@@ -40,5 +41,9 @@ def indexed(reader: Reader, run: Run) -> Indexed:
     """Return the index of a run, brought up to date as far as a look has time for. Blocks for that long."""
     with reading("the index"):
         cache = IndexCache(reader.sources.cache, pseudonym=reader.pseudonym())
-        index = cache.index(run.batch.state, run.batch.name, run.run_id)
+        name = (run.batch.state, run.batch.name, run.run_id)
+        # Whatever stands in an address must not leave files behind
+        if not cache.holds(*name) and reader.overview(run) is None:
+            raise NotFound("run", run.run_id, "It has not written anything yet.")
+        index = cache.index(*name)
         return Indexed(index, index.sync(run.ledger, _PATIENCE))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
@@ -12,6 +13,8 @@ from groundswell.views.overview import RunOverview
 
 #: Differences between ledger and workforce that the page lists.
 _DIFFERENCES = 50
+#: The worker of a bonus, as the comparison of ledger and workforce says where it is.
+_WORKER = re.compile(r"(?<=, worker )\S+")
 
 
 def describe(reader: Reader, run: Run, found: RunOverview, state: State) -> dict[str, Any]:
@@ -77,6 +80,9 @@ def _reconciliation(reader: Reader, run: Run) -> dict[str, Any] | None:
     if not found:
         return None
     rows = [each for each in found.get("rows") or () if isinstance(each, dict)]
+    pseudonym = reader.pseudonym()
+    for each in rows:
+        each["where"] = _WORKER.sub(lambda match: pseudonym(match[0]), str(each.get("where", "")))
     return {
         "rows": rows[:_DIFFERENCES],
         "more": max(0, len(rows) - _DIFFERENCES),
