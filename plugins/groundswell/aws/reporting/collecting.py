@@ -24,6 +24,8 @@ from groundswell.reports.problems import Problem
 if TYPE_CHECKING:
     import pandas as pd
 
+    from groundswell.reports.workteam import Point
+
 
 READ, ABSENT, OFF = "read", "absent", "off"
 #: Problems that say of a source that it is not there.
@@ -98,6 +100,9 @@ def collect_workteam(reports: Reports, entries: Entries) -> Result:
             # CloudWatch keeps metrics for a while only; what it said then is not taken back
             log.info("%s: CloudWatch has no metrics any more; those read before stay", day)
             points, problems = before[day], []
+        elif any(problem.kind == workteam.NOT_ANSWERED for problem in problems):
+            # A reading that broke off takes nothing back either
+            points = [*_unread(before[day], points), *points]
         inputs.put_workteam(day, points)
         inputs.put_source(day, SOURCE, READ if points else ABSENT, problems)
         count += len(points)
@@ -218,6 +223,16 @@ def _switched_off(inputs: Inputs, window: Window, source: str) -> Result:
         inputs.put_source(day, source, OFF)
     log.info("%s is left out by the settings", source)
     return {}
+
+
+def _unread(before: Sequence[Point], now: Sequence[Point]) -> list[Point]:
+    """Return the values of earlier that are not there now."""
+
+    def key(point: Point) -> tuple[Any, ...]:
+        return point["metric"], tuple(sorted(point["dimensions"].items())), point["at"], point["period"]
+
+    there = set(map(key, now))
+    return [point for point in before if key(point) not in there]
 
 
 def _keep_source(inputs: Inputs, window: Window, source: str, problems: Sequence[Problem]) -> None:

@@ -24,6 +24,8 @@ from groundswell.reports.workteam import (
 )
 
 Pulled = tuple[list[Point], list[Problem]]
+#: The problem that CloudWatch did not give all values.
+NOT_ANSWERED = "not answered"
 
 
 def pull(
@@ -85,7 +87,7 @@ def _unlisted(listed: Collection[Metric], workers: Collection[Seen]) -> set[Metr
 def _of_day(data: MetricData, day: date, zone: ZoneInfo, period: int) -> Pulled:
     points = sorted(_points(data, day, zone, period), key=lambda point: (point["metric"], point["at"]))
     problems = [
-        Problem("not answered", 1, masked(metric.name), _WHAT_TO_DO["not answered"], SOURCE, day)
+        Problem(NOT_ANSWERED, 1, masked(metric.name), _WHAT_TO_DO[NOT_ANSWERED], SOURCE, day)
         for metric in data.failed
     ]
     return points, merged(problems)
@@ -109,7 +111,7 @@ _NOT_KEPT = "resolution not kept"
 _WHAT_TO_DO = {
     _NOT_KEPT: "CloudWatch keeps minutes for 15 days, 5 minutes for 63 days and hours for 455 days; the "
     "metrics of this day can no longer be cut at its midnights. Events are counted all the same.",
-    "not answered": "CloudWatch did not give all values; clear the task to read them again.",
+    NOT_ANSWERED: "CloudWatch did not give all values; clear the task to read them again.",
     "no metrics": "There are events of these jobs and no metrics: they are late, or were not sent. Clear the "
     "task to read them again; the numbers by events stand.",
     "metrics forgotten": "There are events of these jobs and no metrics. CloudWatch does not list metrics "

@@ -124,6 +124,22 @@ def test_metrics_that_cloudwatch_no_longer_has_stay(tmp_path: Path, monkeypatch:
     assert inputs.states(DAY) == {"workteam": "read"}
 
 
+def test_metrics_that_cloudwatch_did_not_give_this_time_stay(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    answers: dict[date, Any] = {day: ([], []) for day in (DAY - timedelta(days=1), DAY)}
+    answers[DAY] = ([point("a"), point("b")], [])
+    monkeypatch.setattr(workteam, "pull", lambda *_, **__: answers)
+    reports = reports_in(tmp_path)
+    collecting.collect_workteam(reports, DAYS)
+    late = point("b") | {"sum": 2.0}
+    answers[DAY] = ([late], [problem(workteam.NOT_ANSWERED, DAY)])
+    collecting.collect_workteam(reports, DAYS)
+    inputs = Inputs.of(reports)
+    assert sorted(inputs.workteam(DAY), key=str) == sorted([point("a"), late], key=str)
+    assert [each.kind for each in inputs.problems(DAY)] == [workteam.NOT_ANSWERED]
+
+
 def test_counts_of_jobs_that_cannot_be_read_any_more_stay(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
