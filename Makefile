@@ -91,6 +91,14 @@ bench: setup ## Count requester API calls per labelled item, ours against a poll
 bench-consolidation: setup-peers ## Compare consolidation with other implementations (options: B='--only speed')
 	@PYTHONPATH=plugins $(PY) -m benchmarks.consolidation $(B)
 
+.PHONY: bench-reports
+bench-reports: setup ## Time and memory of a day's worker metrics, up to a million events (options: B='--events 10000')
+	@PYTHONPATH=plugins $(PY) -m benchmarks.worker_metrics $(B)
+
+.PHONY: bench-pages
+bench-pages: setup ## Speed of the Labelling page on a run of a million items, 6 GB (options: B='--items 100000 --print')
+	@PYTHONPATH=plugins $(PY) -m benchmarks.labelling_page $(B)
+
 # --- maintain it ----------------------------------------------------------------------------------
 
 .PHONY: format

@@ -1,7 +1,7 @@
 """How fast the Labelling page is with a run of a million items: the index's cost, size and answers.
 
-    python -m benchmarks.labelling_page
-    python -m benchmarks.labelling_page --items 100000 --folder /tmp/big --print
+    make bench-pages
+    make bench-pages B='--items 100000 --folder /tmp/big --print'
 
 Writes the ledger of a finished run (a million items, three million answers: some 6 GB) into a temporary
 folder, indexes it in a process of its own, asks random questions, and writes what that took to
@@ -33,9 +33,7 @@ def main() -> None:
     """Run the benchmark."""
     parser = argparse.ArgumentParser(prog="python -m benchmarks.labelling_page")
     parser.add_argument("--items", type=int, default=1_000_000)
-    parser.add_argument(
-        "--folder", type=Path, help="keep ledger and index here; a ledger there is used again"
-    )
+    parser.add_argument("--folder", type=Path, help="keep ledger and index here; what is there is used again")
     parser.add_argument("--print", action="store_true", help="print the result instead of writing it")
     parser.add_argument("--measure", action="store_true", help=argparse.SUPPRESS)
     options = parser.parse_args()
@@ -70,8 +68,6 @@ def _ledger(folder: Path, items: int) -> dict[str, int]:
 
 def _measured(folder: Path, items: int) -> dict[str, Any]:
     """Measure in a process of its own, so that its memory is the index's."""
-    for path in folder.glob("index.*"):
-        path.unlink()
     command = [sys.executable, "-m", "benchmarks.labelling_page", "--measure"]
     command += ["--items", str(items), "--folder", str(folder)]
     done = subprocess.run(command, stdout=subprocess.PIPE, check=True, cwd=CHECKOUT, text=True)
