@@ -7,7 +7,6 @@ from __future__ import annotations
 import base64
 import json
 import sqlite3
-from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -98,78 +97,93 @@ class Query:
 
 def page_of(db: sqlite3.Connection, query: Query) -> Page:
     """Return the items that a query asks for. Raises ValueError where ``after`` is not from a page before."""
-    conditions, values = _filter(db, query)
-    search, searched = _search(db, query, conditions, values)
-    total = _total(db, query, [*conditions, *search], [*values, *searched])
+    where = _filter(db, query)
+    if query.search.strip():
+        where = _searched(db, query, where)
+    total = _total(db, where) if where.total is None else where.total
     if not total:
         return Page((), 0, None)
-    rows = _rows(db, query, total, [*conditions, *search], [*values, *searched])
+    rows = _rows(db, query, where, total)
     shown, more = rows[: query.size], len(rows) > query.size
     cursor = _cursor(query.sort, shown[-1]) if shown and more else None
     return Page(tuple(map(_item_row, shown)), total, cursor)
 
 
-def _filter(db: sqlite3.Connection, query: Query) -> tuple[list[str], list[Any]]:
-    conditions, values = [], []
+@dataclass(frozen=True)
+class _Where:
+    """What items match: conditions with their values, and how many where that is known."""
+
+    conditions: tuple[str, ...]
+    values: tuple[Any, ...]
+    total: int | None = None
+
+    def __str__(self) -> str:
+        return " AND ".join(self.conditions)
+
+    def also(self, condition: str, *values: Any) -> _Where:
+        return _Where((*self.conditions, condition), (*self.values, *values))
+
+
+def _filter(db: sqlite3.Connection, query: Query) -> _Where:
+    where = _Where((), ())
     if query.status is not None:
-        conditions.append("status = ?")
-        values.append(STATUSES.index(query.status))
+        where = where.also("status = ?", STATUSES.index(query.status))
     else:
-        conditions.append("status >= 0")
+        where = where.also("status >= 0")
     if query.label is not None:
         found = db.execute("SELECT id FROM labels WHERE label = ?", (query.label,)).fetchone()
-        conditions.append("label = ?")
-        values.append(0 if not query.label else found[0] if found else -1)
-    return conditions, values
+        where = where.also("label = ?", 0 if not query.label else found[0] if found else -1)
+    return where
 
 
-def _search(
-    db: sqlite3.Connection, query: Query, conditions: Sequence[str], values: Sequence[Any]
-) -> tuple[list[str], list[Any]]:
-    """Return the condition of a search: items that begin so, or where none does, that have it in them."""
-    text = query.search.strip()
-    if not text:
-        return [], []
-    text = text.encode(errors="replace").decode()
-    begins = "item COLLATE NOCASE >= ? AND item COLLATE NOCASE < ?"
-    bounds = [text, text + _LAST_CHARACTER]
-    where = " AND ".join([*conditions, begins])
-    if db.execute(f"SELECT 1 FROM items WHERE {where} LIMIT 1", [*values, *bounds]).fetchone():
-        return [begins], bounds
-    return ["instr(lower(item), ?) > 0"], [text.lower()]
+def _searched(db: sqlite3.Connection, query: Query, where: _Where) -> _Where:
+    """Return what a search leaves: items that begin so, or where none does, that have it in them."""
+    text = query.search.strip().encode(errors="replace").decode()
+    found = where.also("item COLLATE NOCASE >= ? AND item COLLATE NOCASE < ?", text, text + _LAST_CHARACTER)
+    few = _few(db, found)
+    if few == []:
+        found = where.also("instr(lower(item), ?) > 0", text.lower())
+        few = _few(db, found)
+    if few is not None:  # looked for once, whatever is done with them
+        return _Where(("id IN (SELECT value FROM json_each(?))",), (json.dumps(few),), len(few))
+    hint = _hint(db, "by_item")
+    [total] = db.execute(f"SELECT count(*) FROM items {hint} WHERE {found}", found.values).fetchone()
+    return _Where(found.conditions, found.values, total)
 
 
-def _total(db: sqlite3.Connection, query: Query, conditions: Sequence[str], values: Sequence[Any]) -> int:
-    where = " AND ".join(conditions)
-    if query.search.strip():
-        hint = _hint(db, "by_item")
-        return int(db.execute(f"SELECT count(*) FROM items {hint} WHERE {where}", values).fetchone()[0])
+def _few(db: sqlite3.Connection, where: _Where) -> list[int] | None:
+    """Return the numbers of the items that match, or None where they are many."""
+    hint = _hint(db, "by_item")
+    rows = db.execute(f"SELECT id FROM items {hint} WHERE {where} LIMIT ?", (*where.values, _FEW + 1))
+    found = [number for (number,) in rows]
+    return found if len(found) <= _FEW else None
+
+
+def _total(db: sqlite3.Connection, where: _Where) -> int:
     # Sums of sums: so many as there are kinds of items, not items
-    found = db.execute(f"SELECT ifnull(sum(items), 0) FROM tallies WHERE {where}", values)
+    found = db.execute(f"SELECT ifnull(sum(items), 0) FROM tallies WHERE {where}", where.values)
     return int(found.fetchone()[0])
 
 
-def _rows(
-    db: sqlite3.Connection, query: Query, total: int, conditions: Sequence[str], values: Sequence[Any]
-) -> list[tuple[Any, ...]]:
+def _rows(db: sqlite3.Connection, query: Query, where: _Where, total: int) -> list[tuple[Any, ...]]:
     """Return the columns of one page, and of one item more where there is one."""
     if not query.after and _is_whole(db, query, total):
         query = _by_position(query, total)
     column = SORTED.get(query.sort, "id")
     order, compare = ("DESC", "<") if query.descending else ("ASC", ">")
-    where, bound = list(conditions), list(values)
     offset = 0 if query.after else (query.page - 1) * query.size
     if query.after:
         value, number = _read_cursor(query.after, query.sort)
-        where.append(f"({column}, id) {compare} (?, ?)" if query.sort != "position" else f"id {compare} ?")
-        bound += [value, number] if query.sort != "position" else [number]
+        if query.sort == "position":
+            where = where.also(f"id {compare} ?", number)
+        else:
+            where = where.also(f"({column}, id) {compare} (?, ?)", value, number)
     ordered = f"id {order}" if query.sort == "position" else f"{column} {order}, id {order}"
-    matching = f"items {_plan(db, query, total)} WHERE {' AND '.join(where)}"
-    inner = f"SELECT id FROM {matching} ORDER BY {ordered}"
+    inner = f"SELECT id FROM items {_plan(db, query, total)} WHERE {where} ORDER BY {ordered}"
     found = db.execute(
         f"SELECT {_COLUMNS} FROM ({inner} LIMIT ? OFFSET ?) AS chosen JOIN items ON items.id = chosen.id "
         "LEFT JOIN labels ON labels.id = items.label",
-        [*bound, query.size + 1, offset],
+        (*where.values, query.size + 1, offset),
     ).fetchall()
     return _in_order(found, query)
 
@@ -208,11 +222,11 @@ def _folded(text: str) -> bytes:
 
 def _plan(db: sqlite3.Connection, query: Query, total: int) -> str:
     """Return the hint by which SQLite finds a page: few matches are sorted, many are met in order."""
-    if query.search.strip() and total <= _FEW:
-        return _hint(db, "by_item")
-    filtered = query.status is not None or query.label is not None
-    if total <= _FEW and filtered:
-        return _hint(db, "by_status" if query.status is not None else "by_label")
+    if total <= _FEW:
+        if query.search.strip():
+            return ""  # by their numbers
+        if query.status is not None or query.label is not None:
+            return _hint(db, "by_status" if query.status is not None else "by_label")
     return "NOT INDEXED" if query.sort == "position" else _hint(db, f"by_{query.sort}")
 
 

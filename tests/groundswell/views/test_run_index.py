@@ -25,7 +25,7 @@ from groundswell.errors import LedgerError
 from groundswell.ledger import FolderStore, Ledger, RunState
 from groundswell.ledger.ledger import encode
 from groundswell.ledger.shards import write_shards
-from groundswell.views import syncing
+from groundswell.views import paging, syncing
 from groundswell.views.index import RunIndex
 from groundswell.views.paging import SORTS, ItemRow
 from tests.groundswell.ledger.test_fold_any_order import ROWS, Row
@@ -180,7 +180,7 @@ def index(tmp_path_factory: pytest.TempPathFactory) -> RunIndex:
 
 
 class TestPages:
-    @settings(max_examples=100, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+    @settings(max_examples=200, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
     @given(
         status=st.sampled_from([None, "open", "settled", "gave_up", "waiting", "lost"]),
         label=st.sampled_from([None, "setosa", "virginica", "", "none such"]),
@@ -189,8 +189,23 @@ class TestPages:
         descending=st.booleans(),
         page=st.integers(1, 8),
         size=st.integers(1, 60),
+        few=st.sampled_from([0, 20, 20_000]),
     )
     def test_every_page_is_what_filtering_and_sorting_all_rows_gives(
+        self,
+        index: RunIndex,
+        status: str | None,
+        label: str | None,
+        search: str,
+        sort: str,
+        few: int,
+        **paged: Any,
+    ) -> None:
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setattr(paging, "_FEW", few)  # up to so many are sorted, more are met in order
+            self.check_page(index, status, label, search, sort, **paged)
+
+    def check_page(
         self, index: RunIndex, status: str | None, label: str | None, search: str, sort: str, **paged: Any
     ) -> None:
         everything = index.items(size=500).rows
