@@ -87,6 +87,13 @@ def write_month(reports: Reports, name: str) -> bool:
     return True
 
 
+def reopen(reports: Reports, day: date) -> None:
+    """Let the next :func:`seal` look at a day that is about to be written, whoever calls it."""
+    done = (document(reports.private, _RETENTION) or {}).get(WORKERS)
+    if done is not None and day.isoformat() < done:
+        put_document(reports.private, _RETENTION, {WORKERS: day.isoformat()})
+
+
 def _workers(reports: Reports, day: date) -> pd.DataFrame:
     """Return the workers table of a day, or what stands for it where workers are no longer told apart."""
     from groundswell.reports.redacting import by_team_and_job

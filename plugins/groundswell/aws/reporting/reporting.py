@@ -36,16 +36,22 @@ def report_day(reports: Reports, entry: Mapping[str, Any]) -> dict[str, Any]:
     :param entry: ``day`` and ``provisional``, as :meth:`groundswell.aws.reporting.window.Window.as_xcom`.
     :return: day, revision, kind, changed (by this run), provisional, anomalies and totals.
     """
+    from groundswell.aws.reporting.publishing import reopen
+
     day, provisional = date.fromisoformat(entry["day"]), bool(entry["provisional"])
     inputs = Inputs.of(reports)
     known = reports.store.heal(day)
     if known and known["sealed"]:
         log.info("%s: its inputs were removed for their age; the report stays", day)
         return _result(Published(known["revision"], False, known), entry)
+    # By a task that had looked who was forgotten before somebody was
+    if inputs.forget(day):
+        log.warning("%s: events of a worker who was forgotten meanwhile were taken out", day)
     digests = _digests(reports, inputs, day)
     if known and known.get("inputs") == digests and known["provisional"] == provisional:
         log.info("%s: nothing is new; revision %d stays", day, known["revision"])
         return _result(Published(known["revision"], False, known), entry)
+    reopen(reports, day)  # should the run die before its retention
     published = write_day(reports, inputs, day, provisional=provisional, digests=digests, known=known)
     log.info(
         "%s: revision %d %s", day, published.revision, "is new" if published.changed else "says the same"
