@@ -88,7 +88,7 @@ class Inputs:
         import pandas as pd
 
         parts = [self._read(key) for key in self._activity_keys(day)]
-        frames = [self._without_forgotten(part) for part in parts if part is not None]
+        frames = [_told_apart(self._without_forgotten(part)) for part in parts if part is not None]
         if not frames:
             return _numbered(schema.ACTIVITY.empty())
         # Twins may have written one event twice, each in a part of its own
@@ -321,6 +321,17 @@ def _numbered(rows: pd.DataFrame) -> pd.DataFrame:
     if again.any():
         some = rows[again]
         numbers[again] = some.groupby(list(_FROM_LOG), dropna=False, sort=False).cumcount()
+    return rows.assign(**{_COPY: numbers})
+
+
+def _told_apart(rows: pd.DataFrame) -> pd.DataFrame:
+    """Return the rows of a part; those of several workers who were deleted may be alike, and stay as many."""
+    if not rows.duplicated().any():
+        return rows
+    columns = list(_FROM_LOG)
+    alike = rows.duplicated(columns, keep=False) & (rows["worker"] == FORGOTTEN)
+    numbers = rows[_COPY].copy()
+    numbers[alike] = rows[alike].groupby(columns, dropna=False, sort=False).cumcount()
     return rows.assign(**{_COPY: numbers})
 
 

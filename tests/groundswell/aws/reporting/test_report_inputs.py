@@ -10,9 +10,10 @@ import pytest
 
 from groundswell.aws.reporting.inputs import Inputs
 from groundswell.reports import schema
-from groundswell.reports.names import Pseudonyms
+from groundswell.reports.names import FORGOTTEN, Pseudonyms
 from groundswell.reports.parts import RemovableFolder
 from groundswell.reports.problems import Problem
+from tests.groundswell.aws.reporting import private_days
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -250,3 +251,17 @@ def test_inputs_of_a_day_can_be_removed(inputs: Inputs) -> None:
     assert inputs.remove(DAY) == 2
     assert inputs.days() == []
     assert inputs.remove(DAY) == 0
+
+
+def test_events_of_two_who_were_deleted_stay_two(tmp_path: Path) -> None:
+    """Of one second and one job, they differ in nothing any more."""
+    store, known = RemovableFolder(tmp_path), Pseudonyms(b"00" * 32)
+    rows = private_days.events(DAY, ("ann", 1, 9.0), ("bob", 1, 9.0))
+    assert Inputs(store, known).add_activity(DAY, rows) == 2
+    marks = [known.mark(private_days.SUBS[name]) for name in ("ann", "bob")]
+    inputs = Inputs(store, Pseudonyms(b"00" * 32, marks))
+    assert list(inputs.activity(DAY)["worker"]) == [FORGOTTEN] * 2
+    assert inputs.forget(DAY)
+    assert list(inputs.activity(DAY)["worker"]) == [FORGOTTEN] * 2
+    assert inputs.add_activity(DAY, rows) == 0, "a later pull adds nothing"
+    assert not inputs.forget(DAY)
