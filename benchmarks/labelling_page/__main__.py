@@ -110,7 +110,8 @@ with {rows:,} rows, {ledger_gb:.2f} GB.
   payments, outcomes, deletions, and one labels part of the whole run.
 - The index is built in looks as a page makes them. Where the wall clock shows much more than the processor
   time, other work had the machine. Questions run in one process, the operating system's file cache is warm,
-  and nothing is cached between questions: each opens the index anew. An item's columns are read from its shard.
+  and nothing is cached between questions: each opens the index anew. An item's columns are read from its
+  shard.
 - A filter is one of three states and one of five labels or none; a sort is any of the page's, up or down.
   Pages have 50 rows.
 """
