@@ -95,6 +95,10 @@ bench-consolidation: setup-peers ## Compare consolidation with other implementat
 bench-reports: setup ## Time and memory of a day's worker metrics, up to a million events (options: B='--events 10000')
 	@PYTHONPATH=plugins $(PY) -m benchmarks.worker_metrics $(B)
 
+.PHONY: bench-day
+bench-day: setup ## Time and memory of every task of the reports on a day of a million events (options: B='--events 10000 --print')
+	@PYTHONPATH=plugins $(PY) -m benchmarks.worker_metrics.whole $(B)
+
 .PHONY: bench-pages
 bench-pages: setup ## Speed of the Labelling page on a run of a million items, 6 GB (options: B='--items 100000 --print')
 	@PYTHONPATH=plugins $(PY) -m benchmarks.labelling_page $(B)
