@@ -134,7 +134,10 @@ def _task(settings: Path, name: str, given: Any, cloud: CloudProcess) -> tuple[T
         "AIRFLOW_CONN_AWS_DEFAULT": json.dumps(connection),
         "AIRFLOW_HOME": str(settings.parent / "airflow"),
         "PYTHONPATH": f"{CHECKOUT / 'plugins'}:{CHECKOUT}",
+        # Container images like to switch compiled modules off; an installed Airflow has them
+        "PYTHONPYCACHEPREFIX": str(CHECKOUT / ".cache" / "python"),
     }
+    environment.pop("PYTHONDONTWRITEBYTECODE", None)
     output = settings.parent / "output"
     command = [sys.executable, "-m", "benchmarks.worker_metrics.steps", str(settings), name]
     began = time.perf_counter()
