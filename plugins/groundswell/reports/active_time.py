@@ -2,7 +2,8 @@
 
 A total that names the worker replaces what the events say of that worker in that job. A total of a whole team
 or job is never shared out: it becomes a row of its own, without worker, that holds what it says beyond its
-workers' rows (below zero where the events hold pauses). So sums of finer rows are those of coarser ones.
+workers' rows (below zero where the events hold pauses). So sums of finer rows are those of coarser ones. A
+total of a worker who has several rows, by team or task type, is such a row as well, with the worker.
 """
 
 from __future__ import annotations
@@ -25,6 +26,7 @@ if TYPE_CHECKING:
 
 SOURCE = "worker_activity"
 _FIELDS = ("job", "team", "worker")
+_ACTIVE = ("active_seconds", "active_by_events", "active_tasks")
 _LARGEST = 1e9
 _Key = tuple[str, ...]
 
@@ -76,28 +78,103 @@ def totals(
 
 
 def with_metric(rows: Finest, given: Iterable[Total]) -> tuple[Finest, list[Problem]]:
-    """Return the rows with the active seconds of these totals (other measures are passed over)."""
-    at = _Places(rows)
+    """Return the rows with the active seconds of these totals, and the tasks that these seconds are of.
+
+    The tasks are those that the metric counts, since it is about them that it tells the time; where it counts
+    none, those of the events. Other measures are passed over.
+    """
+    given, at = list(given), _Places(rows)
     spent, found = _joinable([total for total in given if total.measure == "active_seconds"], at)
-    active = rows.sums.values["active_seconds"].copy()
-    known = rows.sums.known["active_seconds"].copy()
-    source = rows.sums.active_from.copy()
-    more: dict[_Key, int] = {}
+    counted = _Counted(total for total in given if total.measure == "submitted")
+    kept = _Kept(rows.sums)
     # The finest first: a coarser one then sees what they have put in
     for total in sorted(spent, key=lambda one: (-len(one.named), one.key)):
-        value = round(total.value * MICRO)
         places = at.matching(total)
         if total.worker and len(places) == 1:
-            active[places[0]], known[places[0]], source[places[0]] = value, True, METRIC
-            continue
-        before = int(active[places].sum()) + sum(held for key, held in more.items() if _within(key, total))
-        key = at.row_for(total, places)
-        more[key] = more.get(key, 0) + value - before
-    told = Sums(
-        {**rows.sums.values, "active_seconds": active}, {**rows.sums.known, "active_seconds": known}, source
-    )
-    changed = Finest(rows.keys, told, rows.seconds, rows.row)
-    return changed.with_rows(*_extra({key: held for key, held in more.items() if held})), found
+            kept.replace(places[0], total, counted.of(total))
+        else:
+            kept.add(at.row_for(total, places), places, total, counted.of(total))
+    changed = Finest(rows.keys, kept.sums(), rows.seconds, rows.row)
+    return changed.with_rows(*_extra({key: rest for key, rest in kept.more.items() if rest.says})), found
+
+
+@dataclass(frozen=True)
+class _Part:
+    """Time at work: seconds, and how many of them events say (both in millionths), and the tasks it is of.
+
+    :param told: whether the tasks are known
+    """
+
+    seconds: int = 0
+    by_events: int = 0
+    tasks: int = 0
+    told: bool = False
+
+    def __add__(self, other: _Part) -> _Part:
+        return _Part(
+            self.seconds + other.seconds,
+            self.by_events + other.by_events,
+            self.tasks + other.tasks,
+            self.told or other.told,
+        )
+
+    @property
+    def says(self) -> bool:
+        """Whether a row of it says anything."""
+        return bool(self.seconds or self.by_events or self.tasks)
+
+
+class _Kept:
+    """The time at work of rows, as totals put theirs in."""
+
+    def __init__(self, before: Sums) -> None:
+        self._before = before
+        self._values = {name: before.values[name].copy() for name in _ACTIVE}
+        self._known = {name: before.known[name].copy() for name in _ACTIVE}
+        self._source = before.active_from.copy()
+        self.more: dict[_Key, _Part] = {}
+
+    def replace(self, place: int, total: Total, tasks: int) -> None:
+        """Let a row have the time of a total that is about nothing else."""
+        tasks = tasks or int(self._before.values["submitted"][place])
+        for name, value in zip(_ACTIVE, (round(total.value * MICRO), 0, tasks), strict=True):
+            self._values[name][place], self._known[name][place] = value, True
+        self._source[place] = METRIC
+
+    def add(self, key: _Key, places: Sequence[int], total: Total, tasks: int) -> None:
+        """Let a row of its own have what a total says beyond the rows and totals that it is about."""
+        seconds, by_events, done = (int(self._values[name][places].sum()) for name in _ACTIVE)
+        before = _Part(seconds, by_events, done, bool(places))
+        for held, part in self.more.items():
+            before += part if _within(held, total) else _Part()
+        told = bool(tasks) or before.told
+        tasks = tasks or max(int(self._before.values["submitted"][places].sum()), before.tasks)
+        rest = _Part(
+            round(total.value * MICRO) - before.seconds, -before.by_events, tasks - before.tasks, told
+        )
+        self.more[key] = self.more.get(key, _Part()) + rest
+
+    def sums(self) -> Sums:
+        """Return the sums of the rows."""
+        before = self._before
+        return Sums({**before.values, **self._values}, {**before.known, **self._known}, self._source)
+
+
+class _Counted:
+    """The submitted tasks that metrics count."""
+
+    def __init__(self, totals: Iterable[Total]) -> None:
+        self._totals = list(totals)
+        self._by: dict[tuple[str, ...], dict[_Key, float]] = {}
+
+    def of(self, spent: Total) -> int:
+        """Return how many tasks there are of all that a total of time names; 0 where none are counted."""
+        if spent.named not in self._by:
+            found: dict[_Key, float] = defaultdict(float)
+            for total in self._totals:
+                found[tuple(getattr(total, name) for name in spent.named)] += total.value
+            self._by[spent.named] = dict(found)
+        return round(self._by[spent.named].get(spent.key, 0.0))
 
 
 class _Places:
@@ -158,10 +235,14 @@ def _within(key: _Key, total: Total) -> bool:
     return all(row[name] == getattr(total, name) for name in total.named)
 
 
-def _extra(more: Mapping[_Key, int]) -> tuple[list[list[Any]], Sums]:
+def _extra(more: Mapping[_Key, _Part]) -> tuple[list[list[Any]], Sums]:
     keys = sorted(more)
-    values = np.array([more[key] for key in keys], np.int64)
     columns = [[key[place] for key in keys] for place in range(len(GROUP_KEYS))]
-    return columns, sums(
-        {"active_seconds": values}, len(keys), active_from=np.full(len(keys), METRIC, np.int8)
-    )
+    parts = [more[key] for key in keys]
+    given = {
+        "active_seconds": np.array([part.seconds for part in parts], np.int64),
+        "active_by_events": np.array([part.by_events for part in parts], np.int64),
+        "active_tasks": np.array([part.tasks for part in parts], np.int64),
+    }
+    known = {"active_tasks": np.array([part.told for part in parts], bool)}
+    return columns, sums(given, len(keys), known, np.full(len(keys), METRIC, np.int8))

@@ -205,7 +205,7 @@ def _by_pay(rows: Finest, limits: Thresholds, fair_pay: float | None) -> Iterato
         return
     named, to = group([rows.keys[1], rows.keys[2]])
     sums = rows.sums.regrouped(to, len(named[0]))
-    seconds, cents = sums.column("pay_seconds"), sums.column("earned_cents")
+    seconds, cents = sums.column("pay_seconds"), sums.column("pay_cents")
     for place in np.flatnonzero((seconds > 0) & (sums.values["submitted"] >= limits.minimum_tasks)):
         pay = cents[place] / 100 / (seconds[place] / 3600)
         if pay < fair_pay:

@@ -105,7 +105,11 @@ def _sums(part: Events) -> Sums:
     timed = _timed(part)
     given["seconds_total"] = _total(part, part.numbers["seconds"], timed)
     told["seconds_total"] = np.bincount(part.group[timed], minlength=groups) > 0
-    given["active_seconds"], told["active_seconds"] = given["seconds_total"], told["seconds_total"]
+    given["active_tasks"] = np.bincount(part.group[timed], minlength=groups)
+    for name in ("active_seconds", "active_by_events"):
+        given[name] = given["seconds_total"]
+    for name in ("active_seconds", "active_by_events", "active_tasks"):
+        told[name] = told["seconds_total"]
     active_from = np.where(told["active_seconds"], EVENTS, 0).astype(np.int8)
     if part.flags:
         _add_answers(part, ledger, given, told)
@@ -143,9 +147,11 @@ def _add_money(part: Events, timed: NDArray[np.bool_], given: dict[str, Any], to
         rows = submitted & ~np.isnan(part.numbers[column])
         given[name] = _total(part, part.numbers[column], rows)
         told[name] = np.bincount(part.group[rows], minlength=part.groups) > 0
-    decided = timed & ((part.flags["paid"] == 1) | (part.flags["rejected"] == 1))
-    given["pay_seconds"] = _total(part, part.numbers["seconds"], decided)
-    told["pay_seconds"] = np.bincount(part.group[decided], minlength=part.groups) > 0
+    earned = part.numbers["reward_cents"]
+    decided = timed & ((part.flags["paid"] == 1) | (part.flags["rejected"] == 1)) & ~np.isnan(earned)
+    for name, values in (("pay_seconds", part.numbers["seconds"]), ("pay_cents", earned)):
+        given[name] = _total(part, values, decided)
+        told[name] = np.bincount(part.group[decided], minlength=part.groups) > 0
 
 
 def _total(part: Events, values: Floats, rows: NDArray[np.bool_]) -> Ints:

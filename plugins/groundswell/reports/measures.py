@@ -23,11 +23,18 @@ if TYPE_CHECKING:
 
 MICRO = 1_000_000
 NOTHING, EVENTS, METRIC, MIXED = 0, 1, 2, 3
-ACTIVE_FROM = ("", "events", "metric", "mixed")
-"""What active_seconds is from, by code: the codes of parts are or-ed."""
+"""What active_seconds is from: the codes of parts are or-ed."""
+_ACTIVE_FROM = ("", "events", "metric", "mixed", "rest")
+_REST = _ACTIVE_FROM.index("rest")
 QUANTILES = {"seconds_median": 0.5, "seconds_p90": 0.9}
 
 _SCALE = {name: MICRO if schema.measure(name).kind == "float" else 1 for name in schema.ADDITIVE}
+_BEFORE = {
+    "active_tasks": ("active_seconds", "submitted"),
+    "active_by_events": ("active_seconds", "active_seconds"),
+    "pay_cents": ("pay_seconds", "earned_cents"),
+}
+"""Measures that older tables lack: known wherever the first of these is; the second stands for them."""
 _HOUR = 3600.0
 _CENTS = 100.0
 
@@ -42,7 +49,7 @@ class Sums:
 
     :param values: int64[n] by measure, in millionths where the measure is no whole number; 0 where not known
     :param known: bool[n] by measure: whether there is anything to tell
-    :param active_from: int8[n], codes of :data:`ACTIVE_FROM`
+    :param active_from: int8[n], whether events, metrics, both or none have given active_seconds
     """
 
     values: Mapping[str, Ints]
@@ -75,27 +82,38 @@ class Sums:
         """
         made: dict[str, Any] = {name: self._written(name) for name in schema.ADDITIVE}
         made |= {name: rounded(seconds[name]) for name in QUANTILES}
-        made["active_from"] = np.array(ACTIVE_FROM, dtype=object)[self.active_from]
+        made["active_from"] = np.array(_ACTIVE_FROM, dtype=object)[self._active_from()]
         made["bins"] = np.array(bins, dtype=object)
-        active, submitted = self.column("active_seconds"), self.column("submitted")
-        active = np.where(active > 0, active, np.nan)  # a correction alone may be below zero
+        active, tasks = self.column("active_seconds"), self.column("active_tasks")
+        # What a total says beyond other rows may be below zero
+        active, tasks = np.where(active > 0, active, np.nan), np.where(tasks >= 0, tasks, np.nan)
         judged, right = self.column("judged"), self.column("right_expected")
         human, machine = self.column("human_labels"), self.column("machine_labels")
         labels = np.nan_to_num(human) + np.nan_to_num(machine)
         low, high = jeffreys(np.nan_to_num(right), np.where(np.isnan(right), 0.0, np.nan_to_num(judged)))
         made |= {
-            "seconds_per_task": ratio(active, submitted),
-            "tasks_per_hour": ratio(submitted * _HOUR, active),
+            "seconds_per_task": ratio(active, tasks),
+            "tasks_per_hour": ratio(tasks * _HOUR, active),
             "agreement": ratio(self.column("agreed"), judged),
             "accuracy": ratio(right, judged),
             "accuracy_low": rounded(low),
             "accuracy_high": rounded(high),
             "gold_score": ratio(self.column("gold_right"), self.column("gold_seen")),
-            "hourly_pay": ratio(self.column("earned_cents") * _HOUR / _CENTS, self.column("pay_seconds")),
+            "hourly_pay": ratio(self.column("pay_cents") * _HOUR / _CENTS, self.column("pay_seconds")),
             "cost_per_label": ratio(self.column("cost_cents") / _CENTS, self.column("settled_labels")),
             "machine_share": ratio(machine, labels),
         }
         return made
+
+    def _active_from(self) -> Ints:
+        """Return places in :data:`_ACTIVE_FROM`.
+
+        Rows of events and the row of what a total says beyond them are together what the metric says: the
+        seconds of events cancel.
+        """
+        by_events, metric = self.values["active_by_events"], (self.active_from & METRIC) > 0
+        told = np.select([by_events > 0, by_events < 0], [MIXED, _REST], METRIC)
+        return np.where(metric, told, self.active_from)
 
     def _written(self, name: str) -> Any:
         if _SCALE[name] != 1:
@@ -122,7 +140,10 @@ def micro(values: Floats) -> Ints:
 
 
 def read(frame: pd.DataFrame) -> Sums:
-    """Return the sums that a workers table (or a summary) holds, one group per row."""
+    """Return the sums that a workers table (or a summary) holds, one group per row.
+
+    Rows of before there were the columns that shares divide tell what they told then: see :data:`_BEFORE`.
+    """
     values, known = {}, {}
     for name in schema.ADDITIVE:
         series = frame[name]
@@ -131,8 +152,13 @@ def read(frame: pd.DataFrame) -> Sums:
             values[name] = series.fillna(0).to_numpy(np.int64)
         else:
             values[name] = micro(series.to_numpy(np.float64))
-    codes = {text: code for code, text in enumerate(ACTIVE_FROM)}
+    codes = {text: code for code, text in enumerate(_ACTIVE_FROM)} | {"rest": METRIC}
     active_from = np.array([codes.get(text, MIXED) for text in frame["active_from"]], np.int8)
+    for name, (beside, instead) in _BEFORE.items():
+        old = known[beside] & ~known[name] & known[instead]
+        if name == "active_by_events":
+            old &= (active_from & EVENTS) > 0
+        values[name], known[name] = np.where(old, values[instead], values[name]), known[name] | old
     return Sums(values, known, active_from)
 
 

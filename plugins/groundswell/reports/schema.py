@@ -123,12 +123,32 @@ MEASURES: tuple[Column, ...] = (
     Column(
         "active_seconds",
         "float",
-        "Time at work. A total of the metric that no worker's row can carry is a row of its own without "
-        "worker: what the metric says beyond (or, below zero, short of) the events of that team and job.",
+        "Time at work. A total of the metric that no single row can carry, such as that of a team, is a row "
+        "of its own: what the metric says beyond (or, below zero, short of) the other rows that it is about.",
         "TimeSpent where there is such a metric, otherwise the sum of seconds per task",
         "s",
     ),
-    Column("active_from", "text", 'Where active_seconds is from: metric, events, mixed, or "" for nothing.'),
+    Column(
+        "active_tasks",
+        "int",
+        "Submitted tasks whose time is in active_seconds. By events: those whose time is known. By the "
+        "metric: what TasksSubmitted counts; where it counts none, all that events count. A row of what a "
+        "total says beyond other rows has the rest of its tasks, which may be below zero.",
+        unit="tasks",
+    ),
+    Column(
+        "active_by_events",
+        "float",
+        "How much of active_seconds is the time of events; below zero in a row that holds what a metric's "
+        "total says beyond events.",
+        unit="s",
+    ),
+    Column(
+        "active_from",
+        "text",
+        "Where active_seconds is from: metric; events; mixed; rest, which is what a metric's total says "
+        'beyond the events of other rows; or "" for nothing.',
+    ),
     Column("seconds_total", "float", "Time from accepting to submitting.", "sum(seconds)", "s"),
     Column(
         "seconds_median",
@@ -145,16 +165,19 @@ MEASURES: tuple[Column, ...] = (
         "quantile(seconds, 0.9), as the median",
         "s",
     ),
-    Column("seconds_per_task", "float", "Time at work per task.", "active_seconds / submitted", "s"),
-    Column("tasks_per_hour", "float", "Tasks per hour at work.", "submitted / (active_seconds / 3600)"),
-    Column("judged", "int", "Answers to items that have a consolidated label.", unit="answers"),
+    Column("seconds_per_task", "float", "Time at work per task.", "active_seconds / active_tasks", "s"),
+    Column("tasks_per_hour", "float", "Tasks per hour at work.", "active_tasks / (active_seconds / 3600)"),
+    Column(
+        "judged", "int", "Answers that can be read, to items that have a consolidated label.", unit="answers"
+    ),
     Column("agreed", "int", "Judged answers that equal that label.", unit="answers"),
     Column("agreement", "float", "Share of judged answers that agree with the consensus.", "agreed / judged"),
     Column(
         "right_expected",
         "float",
         "How many of the judged answers one expects to be right.",
-        "sum(posterior probability of the answer given, in the item's consolidated row)",
+        "sum(posterior probability of the answer given, in the item's consolidated row; where that has none, "
+        "1 for agreeing with the label)",
         "answers",
     ),
     Column(
@@ -167,24 +190,32 @@ MEASURES: tuple[Column, ...] = (
         "accuracy_low",
         "float",
         "Lower end of the 90 % Jeffreys interval of accuracy.",
-        "Beta(right_expected + 1/2, judged - right_expected + 1/2), 5 % quantile",
+        "Beta(right_expected + 1/2, judged - right_expected + 1/2), 5 % quantile; 0 where right_expected "
+        "is 0",
     ),
-    Column("accuracy_high", "float", "Upper end of that interval.", "the same, 95 % quantile"),
-    Column("gold_seen", "int", "Answers to items whose label was known.", unit="answers"),
+    Column(
+        "accuracy_high",
+        "float",
+        "Upper end of that interval.",
+        "the same, 95 % quantile; 1 where right_expected is judged",
+    ),
+    Column("gold_seen", "int", "Answers that can be read, to items whose label was known.", unit="answers"),
     Column("gold_right", "int", "Those that equal the known label.", unit="answers"),
     Column("gold_score", "float", "Share of known items answered right.", "gold_right / gold_seen"),
     Column("earned_cents", "float", "What the workers earned, bonuses included.", unit="cents"),
     Column(
         "pay_seconds",
         "float",
-        "Time of the answers that are paid or rejected; those still waiting for pay are left out.",
+        "Time, from accepting to submitting, of the answers that are paid or rejected; those still waiting "
+        "for pay are left out, and those whose time is not known.",
         unit="s",
     ),
+    Column("pay_cents", "float", "What exactly these answers earned, their bonuses included.", unit="cents"),
     Column(
         "hourly_pay",
         "float",
         "What an hour of paid or rejected work earned.",
-        "(earned_cents / 100) / (pay_seconds / 3600)",
+        "(pay_cents / 100) / (pay_seconds / 3600)",
         "dollars per hour",
     ),
     Column("cost_cents", "float", "What the answers cost, fees included.", unit="cents"),
@@ -223,6 +254,8 @@ ADDITIVE: tuple[str, ...] = (
     "returned",
     "declined",
     "active_seconds",
+    "active_tasks",
+    "active_by_events",
     "seconds_total",
     "judged",
     "agreed",
@@ -231,6 +264,7 @@ ADDITIVE: tuple[str, ...] = (
     "gold_right",
     "earned_cents",
     "pay_seconds",
+    "pay_cents",
     "cost_cents",
     "settled_labels",
     "human_labels",
@@ -275,7 +309,7 @@ SUMMARY = Table(
 SOURCES = Table(
     "sources",
     "Events of the log against the metrics, which SageMaker counts on its own; both are best effort. A row "
-    "without worker compares a whole team and job.",
+    "without worker compares a whole team and job; a worker has rows where both name the worker.",
     (
         _DAY,
         _TEAM,
@@ -286,8 +320,13 @@ SOURCES = Table(
             "text",
             "accepted, submitted, returned, declined; active_seconds, where the metric leaves pauses out.",
         ),
-        Column("by_events", "float", "What the events say; null where there are none."),
-        Column("by_metric", "float", "What the metric says; null where there is none."),
+        Column("by_events", "float", "What the events say; null where there are none, or none with a time."),
+        Column(
+            "by_metric",
+            "float",
+            "What the metric says; null where there is none. CloudWatch keeps no zeros: a count that is "
+            "missing beside others is 0.",
+        ),
         Column("difference", "float", "Zero where both agree.", "by_events - by_metric"),
     ),
     ("day", "team", "job", "worker", "measure"),

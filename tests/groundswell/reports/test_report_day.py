@@ -110,16 +110,46 @@ def test_measures_by_hand():
     assert bob["accuracy_low"] < 0.55 < bob["accuracy_high"]
     assert (bob["gold_seen"], bob["gold_right"], bob["gold_score"]) == (1, 1, 1)
     # The answer that waits for its pay counts neither in time nor in money
-    assert (bob["earned_cents"], bob["pay_seconds"]) == (10, 60)
+    assert (bob["earned_cents"], bob["pay_seconds"], bob["pay_cents"]) == (10, 60, 10)
     assert bob["hourly_pay"] == pytest.approx(6.0)
     assert (bob["cost_cents"], bob["settled_labels"], bob["cost_per_label"]) == (18, 1, 0.18)
     assert (bob["rejected"], bob["unreadable"]) == (1, 1)
     # Pay per hour is that of paid work, whatever others did without pay
     assert everyone["hourly_pay"] == pytest.approx(6.0)
-    assert everyone["active_seconds"] == 112
+    assert (everyone["active_seconds"], everyone["active_tasks"]) == (112, 6)
     assert everyone["seconds_median"] == pytest.approx(15)
     assert found.totals["workers"] == 2
     assert found.totals["submitted"] == 6
+
+
+def test_pay_per_hour_is_of_exactly_the_answers_whose_time_it_divides_by():
+    found = day_of(
+        answer(60, reward_cents=5.0),
+        answer(None, reward_cents=5.0),  # paid, and nobody knows when it was accepted
+        answer(120, paid=False, reward_cents=100.0),  # a bonus before it was decided
+        answer(60, paid=False, rejected=True, reward_cents=0.0),
+        answer(600, reward_cents=None),  # paid, and nobody knows what
+        fair_pay=1000.0,
+    )
+    bob = worker_row(found, "w-bob")
+    assert bob["earned_cents"] == 110
+    assert (bob["pay_seconds"], bob["pay_cents"]) == (120, 5)
+    assert bob["hourly_pay"] == pytest.approx(1.5)
+    assert at_level(found, "all")["hourly_pay"] == pytest.approx(1.5)
+
+
+def test_low_pay_is_of_the_same_answers():
+    answers = [answer(60, reward_cents=5.0), *(answer(None, reward_cents=5.0) for _ in range(30))]
+    found = day_of(*answers, fair_pay=15.0)
+    assert found.anomalies["value"].tolist() == [3.0]
+
+
+def test_a_task_of_unknown_time_has_no_part_in_time_per_task():
+    known = [event("submitted", seconds=10) for _ in range(3)]
+    unknown = [event("submitted", seconds=None), event("submitted", seconds=-5)]
+    row = worker_row(day_of(*known, *unknown), "w-ann")
+    assert (row["submitted"], row["active_tasks"], row["active_seconds"]) == (5, 3, 30)
+    assert (row["seconds_per_task"], row["tasks_per_hour"]) == (10, 360)
 
 
 def test_a_day_without_events():
@@ -148,6 +178,56 @@ def test_a_day_is_that_of_the_zone_also_when_it_has_25_hours():
 # Time at work ----------------------------------------------------------------------------------------
 
 
+def test_time_by_the_metric_is_of_the_tasks_that_the_metric_counts():
+    """Both are told by the same source; what the log lost does not make tasks look slow."""
+    events = [event("submitted", seconds=12) for _ in range(10)]
+    spent, count = metric("active_seconds", 136.9, worker="ann"), metric("submitted", 14, worker="ann")
+    for given in ({"workteam": [spent, count]}, {"workteam": [spent, count | {"team": "birds"}]}):
+        row = worker_row(day_of(*events, **given), "w-ann")
+        assert (row["submitted"], row["active_tasks"]) == (10, 14)
+        assert round(row["seconds_per_task"], 2) == 9.78
+    alone = worker_row(day_of(workteam=[spent, count]), "w-ann")
+    assert (alone["active_tasks"], round(alone["seconds_per_task"], 2)) == (14, 9.78)
+    assert pd.isna(alone["submitted"])
+    untimed = worker_row(day_of(*(event("submitted") for _ in range(14)), workteam=[spent]), "w-ann")
+    assert (untimed["active_tasks"], round(untimed["seconds_per_task"], 2)) == (14, 9.78)
+
+
+def test_tasks_of_a_teams_time_are_those_of_its_metric():
+    found = day_of(
+        *(event("submitted", worker, seconds=12) for worker in ("ann", "eve") for _ in range(5)),
+        workteam=[metric("active_seconds", 136.9, team="birds"), metric("submitted", 14, team="birds")],
+    )
+    team, rest = at_level(found, "team", team="birds"), worker_row(found, "")
+    assert (team["active_seconds"], team["active_tasks"], team["active_from"]) == (136.9, 14, "metric")
+    assert round(team["seconds_per_task"], 2) == 9.78
+    assert (rest["active_tasks"], rest["active_by_events"], rest["active_from"]) == (4, -120, "rest")
+    assert (worker_row(found, "w-ann")["active_from"], worker_row(found, "w-ann")["active_tasks"]) == (
+        "events",
+        5,
+    )
+
+
+def test_a_team_whose_total_is_that_of_its_events_is_told_by_the_metric():
+    found = day_of(event("submitted", seconds=10), workteam=[metric("active_seconds", 10, team="birds")])
+    assert at_level(found, "team", team="birds")["active_from"] == "metric"
+    assert at_level(found, "team", team="birds")["active_tasks"] == 1
+
+
+def test_where_time_is_from_when_events_name_no_worker():
+    anonymous, job = event("submitted", "", seconds=10), event("submitted", "", seconds=7, job="other")
+    total = metric("active_seconds", 6)
+    alone = day_of(anonymous, job, workteam=[total])
+    assert at_level(alone, "job", job="boxes")["active_from"] == "metric"
+    part = alone.workers[alone.workers["job"] == "boxes"].iloc[0]
+    assert (part["worker"], part["active_seconds"], part["active_from"]) == ("", 6, "metric")
+    assert at_level(alone, "job", job="other")["active_from"] == "events"
+    assert at_level(alone, "all")["active_from"] == "mixed"
+    both = day_of(anonymous, event("submitted", "ann", seconds=20), workteam=[total])
+    assert (worker_row(both, "")["active_seconds"], worker_row(both, "")["active_from"]) == (-14, "rest")
+    assert at_level(both, "job", job="boxes")["active_from"] == "metric"
+
+
 def test_a_workers_metric_replaces_only_that_workers_events():
     found = day_of(
         event("submitted", "ann", seconds=10),
@@ -168,7 +248,7 @@ def test_a_teams_total_is_never_shared_out(workers):
     )
     assert [worker_row(found, f"w-{worker}")["active_seconds"] for worker in workers] == [10] * len(workers)
     rest = worker_row(found, "")
-    assert (rest["active_seconds"], rest["active_from"]) == (6 - 10 * len(workers), "metric")
+    assert (rest["active_seconds"], rest["active_from"]) == (6 - 10 * len(workers), "rest")
     assert (rest["team"], rest["job"]) == ("birds", "boxes")
     assert pd.isna(rest["submitted"])
     assert at_level(found, "team", team="birds")["active_seconds"] == 6

@@ -73,7 +73,7 @@ def test_a_file_says_what_its_columns_mean(month):
     written = pq.read_schema(io.BytesIO(tables.to_parquet(frame, schema.WORKERS)))
     assert written.metadata[b"table"] == b"workers"
     field = written.field("seconds_per_task")
-    assert field.metadata[b"formula"] == b"active_seconds / submitted"
+    assert field.metadata[b"formula"] == b"active_seconds / active_tasks"
     assert str(written.field("day").type) == "date32[day]"
     header = tables.to_csv(frame, schema.WORKERS).split(b"\r\n")[0].decode().split(",")
     assert header == [name for name in schema.WORKERS.names if name != "bins"]

@@ -22,6 +22,8 @@ MOST_CHANGES = 6
 _FORMS = {
     "seconds_total": formats.duration,
     "pay_seconds": formats.duration,
+    "pay_cents": formats.cents,
+    "active_by_events": formats.duration,
     "accuracy_low": formats.share,
     "accuracy_high": formats.share,
 }

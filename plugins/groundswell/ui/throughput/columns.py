@@ -47,7 +47,7 @@ _MEASURES = (
     Measure("gold_score", "Gold score", "Gold score", formats.share, "more", in_points=True),
     Measure("earned_cents", "Earned", "Earned by workers", formats.cents),
     Measure("cost_cents", "Cost", "Cost, fees included", formats.cents),
-    Measure("hourly_pay", "Pay per\u00a0hour", "Pay per active hour", formats.dollars, "more"),
+    Measure("hourly_pay", "Pay per\u00a0hour", "Pay per hour", formats.dollars, "more"),
     Measure("settled_labels", "Settled labels", "Settled labels", formats.count),
     Measure("cost_per_label", "Cost per\u00a0label", "Cost per label", formats.dollars, "less"),
     Measure("human_labels", "Labels by people", "Labels by people", formats.count),

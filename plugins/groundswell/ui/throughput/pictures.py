@@ -55,7 +55,7 @@ class _Course:
 def draw(rows: Rows, fair_pay: float) -> list[Chart]:
     """Return the charts of these rows; a measure that no day has gets none.
 
-    :param fair_pay: dollars per active hour, drawn as a line
+    :param fair_pay: dollars per paid hour, drawn as a line
     """
     course = _course(rows)
     drawn = [
@@ -124,9 +124,7 @@ def _agreement(course: _Course, fair_pay: float) -> Chart | None:
 
 def _pay(course: _Course, fair_pay: float) -> Chart | None:
     mark = charts.Mark(fair_pay, f"fair pay {formats.dollars(fair_pay)}")
-    return _lines(
-        course, {"pay": course.values("hourly_pay")}, "Pay per active hour", formats.dollars, mark=mark
-    )
+    return _lines(course, {"pay": course.values("hourly_pay")}, "Pay per hour", formats.dollars, mark=mark)
 
 
 def _cost(course: _Course, fair_pay: float) -> Chart | None:

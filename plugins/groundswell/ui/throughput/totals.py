@@ -43,7 +43,7 @@ def totals(now: Row, before: Row | None, fair_pay: float, *, whole: bool = True)
 
     :param now: measures of the range by name; what it does not name has no value
     :param before: those of the range before, or None where no day of it has a report
-    :param fair_pay: dollars per active hour below which there is a warning
+    :param fair_pay: dollars per paid hour below which there is a warning
     :param whole: whether both ranges have every day; otherwise only shares and rates are compared, as a count
         of fewer days is smaller by itself
     """

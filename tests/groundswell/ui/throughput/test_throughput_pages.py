@@ -81,13 +81,13 @@ def test_totals_are_those_of_the_latest_seven_days(get: Get, workers: pd.DataFra
     submitted = rows["submitted"].sum()
     assert tile(html, "Tasks submitted").startswith(f"{submitted:,} ")
     active = rows["active_seconds"].sum()
-    assert tile(html, "Time per task").startswith(formats.seconds(active / submitted))
+    assert tile(html, "Time per task").startswith(formats.seconds(active / rows["active_tasks"].sum()))
     people = rows[(rows["worker"] != "") & (rows[["submitted", "returned", "declined"]].sum(axis=1) > 0)]
     assert tile(html, "Active workers") == str(people["worker"].nunique())
     agreement = rows["agreed"].sum() / rows["judged"].sum()
     assert tile(html, "Agreement").startswith(formats.share(agreement))
-    pay = rows["earned_cents"].sum() / 100 / (rows["pay_seconds"].sum() / 3600)
-    assert tile(html, "Pay per active hour").startswith(formats.dollars(pay))
+    pay = rows["pay_cents"].sum() / 100 / (rows["pay_seconds"].sum() / 3600)
+    assert tile(html, "Pay per hour").startswith(formats.dollars(pay))
     assert tile(html, "Cost, fees included").startswith(formats.cents(rows["cost_cents"].sum()))
 
 
