@@ -14,6 +14,7 @@ from typing import Any
 from groundswell.errors import LedgerError
 from groundswell.ledger import Ledger, PartStore
 from groundswell.ledger.ledger import KINDS, READERS
+from groundswell.views.expecting import NOT_TOLD, Told, expected
 from groundswell.views.standing import read_points
 
 PROGRESS, SUMMARY = "progress.json", "summary.json"
@@ -56,7 +57,9 @@ class RunOverview:
         budget_cents: what the run may spend; None where unknown.
         worst_cents: what it has spent and may still come to spend by itself; None where unknown.
         pace: answers in the hour before ``updated``; None where there was none.
-        eta: when the last answer may come in (ISO 8601, UTC); None where unknown or finished.
+        eta: when the last answer may come in, also to items that were not asked about yet (ISO 8601, UTC; see
+            :func:`groundswell.views.expecting.expected`); None where unknown or finished.
+        no_eta: why there is none, for people; None where there is one or the run is finished.
         active_workers: workers who handed in an answer in the 15 minutes before ``updated``; 0 once finished,
             None where unknown.
         timeline: at most 200 points by time.
@@ -81,6 +84,7 @@ class RunOverview:
     worst_cents: int | None = None
     pace: float | None = None
     eta: str | None = None
+    no_eta: str | None = None
     active_workers: int | None = None
     timeline: tuple[Point, ...] = ()
     stale: float | None = None
@@ -198,6 +202,11 @@ def _merged(
     counts = {name: _count(both.get(name)) or 0 for name in _COUNTS}
     budget = _count(progress.get("budget_cents"))
     plan = summary.get("plan") if isinstance(summary.get("plan"), dict) else {}
+    timeline = tuple(
+        Point(row["at"], row["answers"], row["settled"], row["spent_cents"])
+        for row in read_points(progress.get("timeline"))
+    )
+    eta, no_eta = (None, None) if finished else _expected(progress, timeline)
     return counts | {
         "batch": batch,
         "run_id": run_id,
@@ -210,13 +219,31 @@ def _merged(
         # Once nobody collects any more nothing is spent either
         "worst_cents": counts["spent_cents"] if finished else _count(progress.get("worst_cents")),
         "pace": None if finished else _number(progress.get("pace")),
-        "eta": None if finished or _moment(progress.get("eta")) is None else progress["eta"],
+        "eta": eta,
+        "no_eta": no_eta,
         "active_workers": 0 if finished else _count(progress.get("active_workers")),
-        "timeline": tuple(
-            Point(row["at"], row["answers"], row["settled"], row["spent_cents"])
-            for row in read_points(progress.get("timeline"))
-        ),
+        "timeline": timeline,
     }
+
+
+def _expected(progress: Mapping[str, Any], timeline: tuple[Point, ...]) -> tuple[str | None, str | None]:
+    at = _moment(progress.get("updated"))
+    if at is None:
+        return None, None
+    if "pace" not in progress:
+        return None, NOT_TOLD
+    return expected(
+        Told(
+            at,
+            datetime.fromisoformat(timeline[0].at) if timeline else None,
+            items=_count(progress.get("items")) or 0,
+            planned=_count(progress.get("planned_items")),
+            open=_count(progress.get("open")) or 0,
+            answers=_count(progress.get("answers")) or 0,
+            pace=_number(progress.get("pace")),
+            asked=_moment(progress.get("eta")),
+        )
+    )
 
 
 def _given_up(reasons: object, count: int) -> dict[str, int]:

@@ -12,9 +12,9 @@ from groundswell.ledger import Outcome, RunState
 #: Answers that make up the pace, and workers who count as active, were seen within so long.
 PACE_WINDOW, ACTIVE_WINDOW = timedelta(hours=1), timedelta(minutes=15)
 #: A run that has asked for less than this has no better pace than one of this age.
-_SHORTEST = timedelta(minutes=5)
+SHORTEST = timedelta(minutes=5)
 #: No forecast reaches further: it would say more than is known.
-_FARTHEST = timedelta(days=366)
+FARTHEST = timedelta(days=366)
 #: Points of a timeline.
 MOST_POINTS = 200
 
@@ -38,7 +38,7 @@ def standing(state: RunState, at: datetime) -> dict[str, Any]:
         state: the folded record.
         at: the time of the document.
     """
-    hour, quarter = _text(at - PACE_WINDOW), _text(at - ACTIVE_WINDOW)
+    hour, quarter = text(at - PACE_WINDOW), text(at - ACTIVE_WINDOW)
     recent, active = 0, set()
     for row in state.answers.values():
         recent += row["submitted"] > hour
@@ -68,7 +68,7 @@ def _agreement(state: RunState) -> float | None:
 
 
 def forecast(state: RunState, at: datetime, recent: int) -> str | None:
-    """Return when the last answer may come in (ISO 8601, UTC), or None where that cannot be told.
+    """Return when the last answer to items that were asked about may come in, None where that is not known.
 
     What is still to come: the open seats of the items that are asked about, and the seats that they may be
     given besides: as many as bring an item to the mean number of answers of the items whose asking has ended.
@@ -91,9 +91,9 @@ def forecast(state: RunState, at: datetime, recent: int) -> str | None:
         left += seats - state.answered(item) + max(0.0, usual - seats)
     span = PACE_WINDOW
     if state.intents:
-        span = min(span, max(_SHORTEST, at - datetime.fromisoformat(min(state.intents.values()))))
+        span = min(span, max(SHORTEST, at - datetime.fromisoformat(min(state.intents.values()))))
     wait = span * (left / recent)
-    return _text(at + wait) if wait <= _FARTHEST else None
+    return text(at + wait) if wait <= FARTHEST else None
 
 
 def prolonged(earlier: object, point: Mapping[str, Any]) -> list[Point]:
@@ -137,5 +137,6 @@ def _is_point(row: Any) -> bool:
     return all(type(row.get(name)) is int for name in ("answers", "settled", "spent_cents"))
 
 
-def _text(moment: datetime) -> str:
+def text(moment: datetime) -> str:
+    """Return a time as documents have it: ISO 8601, UTC, to the second."""
     return moment.astimezone(UTC).isoformat(timespec="seconds")

@@ -91,7 +91,8 @@ def test_a_run_under_way(store: Counting) -> None:
         budget_cents=900,
         worst_cents=200,
         pace=7.0,
-        eta="2026-03-01T14:00:00+00:00",
+        # Of 7 answers in 5 minutes, 169.4 more to 10 items by 14:00; 2 items of 19.04 each are still to come
+        eta="2026-03-01T14:27:12+00:00",
         active_workers=2,
         timeline=(Point("2026-03-01T11:59:00+00:00", 21, 5, 120),),
         stale=60.0,
@@ -103,7 +104,7 @@ def test_a_finished_run_goes_by_its_summary(store: Counting) -> None:
     found = overview(store, "iris", "r", now=NOW)
     assert (found.finished, found.settled, found.open, found.answers, found.stale) == (True, 6, 0, 25, 30.0)
     assert found.given_up == {"unknown": 4}, "the reasons that are known are of another count"
-    assert (found.pace, found.eta, found.active_workers) == (None, None, 0)
+    assert (found.pace, found.eta, found.no_eta, found.active_workers) == (None, None, None, 0)
     assert (found.worst_cents, found.budget_cents) == (150, 900)
 
 
@@ -118,8 +119,48 @@ def test_an_old_document_is_still_read(store: Counting) -> None:
     found = overview(store, "iris", "r", now=NOW)
     assert (found.items, found.settled, found.given_up, found.answers) == (10, 5, {"unknown": 2}, 21)
     assert (found.agreement, found.pace, found.active_workers, found.timeline) == (None, None, None, ())
+    assert (found.eta, found.no_eta) == (None, "the run's documents do not tell")
     put(store, "r", summary=SUMMARY)
     assert overview(store, "iris", "r", now=NOW).budget_cents == 800
+
+
+#: Two answers an hour, four more in two hours' time: half of 8 items have what they need, 4 to each.
+HALF = {"answers": 28, "items": 8, "planned_items": 8, "open": 1, "pace": 2}
+HALF |= {"timeline": [{"at": "2026-02-28T12:00:00+00:00", "answers": 0, "settled": 0, "spent_cents": 0}]}
+HALF |= {"updated": "2026-03-01T10:00:00+00:00", "eta": "2026-03-01T12:00:00+00:00"}
+
+
+@pytest.mark.parametrize(
+    ("changed", "eta", "why"),
+    [
+        ({}, "2026-03-01T12:00:00+00:00", None),
+        ({"planned_items": None}, "2026-03-01T12:00:00+00:00", None),
+        ({"planned_items": 0}, "2026-03-01T12:00:00+00:00", None),
+        # 8 items more, each of 4 answers at 2 an hour
+        ({"planned_items": 16}, "2026-03-02T04:00:00+00:00", None),
+        ({"planned_items": 16, "open": 0, "eta": None, "answers": 32}, "2026-03-02T02:00:00+00:00", None),
+        ({"planned_items": 10**6}, None, "more than a year at this pace"),
+        ({"eta": None}, None, "more than a year at this pace"),
+        ({"pace": None, "eta": None}, None, "no answer in the last hour"),
+        ({"items": 0, "open": 0, "pace": None, "eta": None}, None, "nothing was asked yet"),
+        ({"open": 0, "eta": None}, None, "no item is open"),
+    ],
+)
+def test_the_end_is_that_of_the_whole_plan(
+    store: Counting, changed: dict[str, Any], eta: str | None, why: str | None
+) -> None:
+    put(store, "r", progress=PROGRESS | HALF | changed)
+    found = overview(store, "iris", "r", now=NOW)
+    assert (found.eta, found.no_eta) == (eta, why)
+
+
+def test_a_young_run_is_not_taken_for_a_slow_one(store: Counting) -> None:
+    """Its pace is that of the minutes since it began, as in the forecast of the items that were asked."""
+    young = {"timeline": [{"at": "2026-03-01T09:50:00+00:00", "answers": 0, "settled": 0, "spent_cents": 0}]}
+    changed = {"planned_items": 16, "pace": 28, "eta": "2026-03-01T10:10:00+00:00"}
+    put(store, "r", progress=PROGRESS | HALF | young | changed)
+    # 28 in 10 minutes, so 28 more by 10:10 and 7 of each item: 56 more in 20 minutes
+    assert overview(store, "iris", "r", now=NOW).eta == "2026-03-01T10:30:00+00:00"
 
 
 @pytest.mark.parametrize("body", [b"{", b"[]", b"\xff\xfe", b"", b"[" * 100_000])

@@ -75,6 +75,12 @@ def test_a_run_under_way_is_counted(record: Record, ann: TestClient) -> None:
     assert words(tiles).startswith("Runs under way 1 Workers active now 3")
 
 
+def test_why_the_end_is_not_known_is_said(record: Record, ann: TestClient) -> None:
+    record.write(done=0.75).progress(pace=None, eta=None)
+    for text in (words(listed(ann)), words(run(ann))):
+        assert "Expected end no answer in the last hour" in text
+
+
 def test_a_run_that_says_nothing_any_more_is_stale(record: Record, ann: TestClient) -> None:
     old = datetime.now(UTC) - timedelta(hours=3)
     record.write(done=0.5).progress(updated=old, active_workers=9)
