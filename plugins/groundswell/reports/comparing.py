@@ -6,7 +6,7 @@ Both are best effort, and neither is the truth. Ledgers have nothing to be compa
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from datetime import date
 from typing import TYPE_CHECKING
 
@@ -42,7 +42,7 @@ def compare(rows: Finest, totals: Sequence[Total], day: date) -> pd.DataFrame:
             metric[team, total.job, ""][total.measure] += total.value
             if total.worker:
                 metric[team, total.job, total.worker][total.measure] += total.value
-    events = _events(rows, {(team, job) for team, job, worker in metric if not worker})
+    events = _events(rows, metric.keys())
     workers = {key for key in metric.keys() & events.keys() if key[2]}
     wholes = {key for key in metric.keys() | events.keys() if not key[2]}
     listed = sorted(wholes | workers)
@@ -73,21 +73,30 @@ def _teams(rows: Finest) -> dict[str, str]:
     return {job: next(iter(teams)) for job, teams in found.items() if len(teams) == 1}
 
 
-def _events(rows: Finest, pairs: Iterable[_Pair]) -> dict[_Key, _Values]:
-    """Add up events per team, job and worker, and per team and job as far as the metrics tell these apart."""
-    known = set(pairs)
+def _events(rows: Finest, known: Collection[_Key]) -> dict[_Key, _Values]:
+    """Add up events per team, job and worker, and per team and job as far as the metrics tell these apart.
+
+    A worker's events go where the metrics have that worker: of one who is in several teams they tell no team.
+    """
     columns = {name: rows.sums.column(name) for name in MEASURES}
     answer: dict[_Key, _Values] = defaultdict(lambda: defaultdict(float))
     for row, (source, team, job, _, worker) in enumerate(zip(*rows.keys, strict=True)):
         if source != SOURCE:
             continue
-        pair = next((pair for pair in ((team, job), ("", job), (team, "")) if pair in known), (team, job))
-        for name in MEASURES:
-            value = float(np.nan_to_num(columns[name][row]))
-            answer[(*pair, "")][name] += value
-            if worker:
-                answer[(*pair, worker)][name] += value
+        pair = _pair(team, job, worker, known)
+        told = {name: float(columns[name][row]) for name in MEASURES if rows.sums.known[name][row]}
+        for key in {(*pair, ""), (*pair, worker)}:
+            for name, value in told.items():
+                answer[key][name] += value
     return answer
+
+
+def _pair(team: str, job: str, worker: str, known: Collection[_Key]) -> _Pair:
+    """Return the team and job by which the metrics know an event, "" for what they do not tell."""
+    pairs = ((team, job), ("", job), (team, ""))
+    keys = [(*pair, name) for name in dict.fromkeys((worker, "")) for pair in pairs]
+    found = next((key for key in keys if key in known), (team, job, ""))
+    return found[:2]
 
 
 def _both(

@@ -307,6 +307,37 @@ def test_both_counts_and_the_difference_are_shown():
     ]
 
 
+def test_a_worker_of_two_teams_is_compared_where_the_metrics_have_that_worker():
+    """Who is in both teams is named without a team: nothing is missing in either."""
+    names = ("ann", "bo", "cy")
+    found = day_of(
+        event("submitted", "ann", seconds=10),
+        event("submitted", "bo", seconds=20),
+        event("submitted", "bo", seconds=30, team="cats"),
+        event("submitted", "cy", seconds=5, team="cats"),
+        workteam=[
+            metric("submitted", count, worker=name, team=team)
+            for name, count, team in zip(names, (1, 2, 1), ("birds", "", "cats"), strict=True)
+        ],
+    )
+    assert counts(found, "submitted") == [
+        ("", "boxes", "", 2, 2, 0),
+        ("", "boxes", "w-bo", 2, 2, 0),
+        ("birds", "boxes", "", 1, 1, 0),
+        ("birds", "boxes", "w-ann", 1, 1, 0),
+        ("cats", "boxes", "", 1, 1, 0),
+        ("cats", "boxes", "w-cy", 1, 1, 0),
+    ]
+
+
+def test_events_without_times_tell_no_time():
+    found = day_of(event("submitted"), workteam=[metric("active_seconds", 8, worker="ann")])
+    assert counts(found, "active_seconds") == [
+        ("birds", "boxes", "", None, 8, None),
+        ("birds", "boxes", "w-ann", None, 8, None),
+    ]
+
+
 def test_metrics_alone_and_no_metrics_at_all():
     found = day_of(workteam=[metric("submitted", 4, team="birds")])
     assert counts(found, "submitted") == [("birds", "boxes", "", None, 4, None)]
