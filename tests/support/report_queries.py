@@ -81,9 +81,11 @@ _MEASURES = """
     sum(seconds) FILTER (kind = 'submitted') AS seconds_total,
     quantile_cont(seconds, 0.5) FILTER (kind = 'submitted') AS seconds_median,
     quantile_cont(seconds, 0.9) FILTER (kind = 'submitted') AS seconds_p90,
-    CASE WHEN sum(active) > 0 AND sum(active_tasks) > 0 THEN sum(active) / sum(active_tasks) END
+    CASE WHEN sum(active) > 0 AND sum(active_tasks) > 0 AND sum(of_events) >= 0
+             THEN sum(active) / sum(active_tasks) END
         AS seconds_per_task,
-    CASE WHEN sum(active) > 0 AND sum(active_tasks) >= 0 THEN sum(active_tasks) * 3600 / sum(active) END
+    CASE WHEN sum(active) > 0 AND sum(active_tasks) >= 0 AND sum(of_events) >= 0
+             THEN sum(active_tasks) * 3600 / sum(active) END
         AS tasks_per_hour,
     count(agreed) FILTER (kind = 'submitted') AS judged,
     count(*) FILTER (kind = 'submitted' AND agreed) AS agreed,

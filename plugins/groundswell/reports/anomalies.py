@@ -140,9 +140,9 @@ def _by_time(rows: Finest, limits: Thresholds) -> Iterator[Finding]:
     row, seconds = rows.row[order], rows.seconds[order]
     low, median, high = (bins.exact(seconds, row, q, size) for q in (0.25, 0.5, 0.75))
     count = np.bincount(row, minlength=size)
-    spread = np.divide(high - low, median, where=median > 0, out=np.full(size, np.nan))
+    spread = np.divide(high - low, median, where=median > 0, out=np.zeros(size))
     for job, places in _jobs(rows, _people(rows) & (count >= limits.minimum_tasks)):
-        usual, usual_spread = float(np.median(median[places])), float(np.nanmedian(spread[places]))
+        usual, usual_spread = float(np.median(median[places])), float(np.median(spread[places]))
         for place in places[median[places] + ROUNDING < limits.fast_share * usual]:
             reason = (
                 f"Took {_say(median[place])} s per task of {job} (median of {count[place]} tasks); "

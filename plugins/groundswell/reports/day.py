@@ -180,10 +180,7 @@ def _names(inputs: DayInputs, raw: Mapping[str, str]) -> dict[str, str]:
 
 def _with_labels(rows: Finest, jobs: Sequence[Mapping[str, Any]], day: date) -> tuple[Finest, list[Problem]]:
     """Return the rows with the labels of labeling jobs: those of a job belong to no single worker."""
-    known: dict[str, tuple[str, str]] = {}
-    for source, team, job, task_type, _ in zip(*rows.keys, strict=True):
-        if source == SOURCE and (job not in known or known[job][1] in {"", UNKNOWN}):
-            known[job] = (team, task_type)
+    teams, types = _only_ones(rows)
     keys: list[tuple[str, ...]] = []
     counts: list[tuple[int, int]] = []
     problems: list[Problem] = []
@@ -197,14 +194,29 @@ def _with_labels(rows: Finest, jobs: Sequence[Mapping[str, Any]], day: date) -> 
             problems.append(Problem("labels of a job cannot be", 1, said, what, "labeling_jobs", day))
         elif human or machine:
             name = str(job.get("job") or "")[:TEXT_LIMIT]
-            team, task_type = known.get(name, ("", UNKNOWN))
-            team, task_type = str(job.get("team") or team), str(job.get("task_type") or task_type)
-            keys.append((SOURCE, team[:TEXT_LIMIT], name, task_type[:TEXT_LIMIT], ""))
+            team = str(job.get("team") or teams.get(name, ""))[:TEXT_LIMIT]
+            task_type = str(job.get("task_type") or types.get(name, UNKNOWN))[:TEXT_LIMIT]
+            keys.append((SOURCE, team, name, task_type, ""))
             counts.append((human, machine))
     columns = [[key[place] for key in keys] for place in range(len(_KEY_NAMES))]
     labels = np.array(counts, np.int64).reshape(-1, 2)
     more = sums({"human_labels": labels[:, 0], "machine_labels": labels[:, 1]}, len(keys))
     return rows.with_rows(columns, more), problems
+
+
+def _only_ones(rows: Finest) -> tuple[dict[str, str], dict[str, str]]:
+    """Return team and task type of the log's jobs, where all that is known of a job has the same."""
+    teams: dict[str, set[str]] = {}
+    types: dict[str, set[str]] = {}
+    for source, team, job, task_type, _ in zip(*rows.keys, strict=True):
+        if source == SOURCE:
+            teams.setdefault(job, set()).add(team)
+            types.setdefault(job, set()).add(task_type)
+    only = [
+        {job: next(iter(found)) for job, values in each.items() if len(found := values - {"", UNKNOWN}) == 1}
+        for each in (teams, types)
+    ]
+    return only[0], only[1]
 
 
 def _count(value: Any) -> int | None:

@@ -82,11 +82,13 @@ class Sums:
         """
         made: dict[str, Any] = {name: self._written(name) for name in schema.ADDITIVE}
         made |= {name: rounded(seconds[name]) for name in QUANTILES}
-        made["active_from"] = np.array(_ACTIVE_FROM, dtype=object)[self._active_from()]
+        source = self._active_from()
+        made["active_from"] = np.array(_ACTIVE_FROM, dtype=object)[source]
         made["bins"] = np.array(bins, dtype=object)
         active, tasks = self.column("active_seconds"), self.column("active_tasks")
-        # What a total says beyond other rows may be below zero
-        active, tasks = np.where(active > 0, active, np.nan), np.where(tasks >= 0, tasks, np.nan)
+        # What a total says beyond other rows is no rate of anything, and may be below zero
+        active = np.where((active > 0) & (source != _REST), active, np.nan)
+        tasks = np.where(tasks >= 0, tasks, np.nan)
         judged, right = self.column("judged"), self.column("right_expected")
         human, machine = self.column("human_labels"), self.column("machine_labels")
         labels = np.nan_to_num(human) + np.nan_to_num(machine)

@@ -165,8 +165,19 @@ MEASURES: tuple[Column, ...] = (
         "quantile(seconds, 0.9), as the median",
         "s",
     ),
-    Column("seconds_per_task", "float", "Time at work per task.", "active_seconds / active_tasks", "s"),
-    Column("tasks_per_hour", "float", "Tasks per hour at work.", "active_tasks / (active_seconds / 3600)"),
+    Column(
+        "seconds_per_task",
+        "float",
+        "Time at work per task; null for a rest.",
+        "active_seconds / active_tasks",
+        "s",
+    ),
+    Column(
+        "tasks_per_hour",
+        "float",
+        "Tasks per hour at work; null for a rest.",
+        "active_tasks / (active_seconds / 3600)",
+    ),
     Column(
         "judged", "int", "Answers that can be read, to items that have a consolidated label.", unit="answers"
     ),

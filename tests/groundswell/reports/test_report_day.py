@@ -202,6 +202,8 @@ def test_tasks_of_a_teams_time_are_those_of_its_metric():
     assert (team["active_seconds"], team["active_tasks"], team["active_from"]) == (136.9, 14, "metric")
     assert round(team["seconds_per_task"], 2) == 9.78
     assert (rest["active_tasks"], rest["active_by_events"], rest["active_from"]) == (4, -120, "rest")
+    assert pd.isna(rest["seconds_per_task"])
+    assert pd.isna(rest["tasks_per_hour"])
     assert (worker_row(found, "w-ann")["active_from"], worker_row(found, "w-ann")["active_tasks"]) == (
         "events",
         5,
@@ -363,6 +365,15 @@ def test_labels_of_jobs_belong_to_no_worker():
     assert list(found.problems["count"]) == [2]
 
 
+def test_labels_of_a_job_of_two_teams_are_not_given_to_one_of_them():
+    events = [event("submitted", team=team, task_type=kind) for team, kind in (("a", "x"), ("b", ""))]
+    label = {"day": DAY.isoformat(), "job": "boxes", "human_labels": 3}
+    row = worker_row(day_of(*events, jobs=[label]), "")
+    assert (row["team"], row["task_type"], row["human_labels"]) == ("", "x", 3)
+    row = worker_row(day_of(*events, jobs=[label | {"team": "b", "task_type": "y"}]), "")
+    assert (row["team"], row["task_type"], row["human_labels"]) == ("b", "y", 3)
+
+
 # Bad input -------------------------------------------------------------------------------------------
 
 
@@ -400,6 +411,16 @@ def test_bad_rows_are_counted_and_never_fatal():
     bob = worker_row(found, "w-bob")
     assert (bob["right_expected"], bob["agreed"]) == (1, 1)
     assert pd.isna(bob["earned_cents"])
+
+
+@pytest.mark.filterwarnings("error")
+def test_tasks_that_took_no_time_at_all():
+    found = day_of(*(event("submitted", worker, seconds=0) for worker in "abcde" for _ in range(25)))
+    row = at_level(found, "all")
+    assert (row["active_seconds"], row["active_tasks"], row["active_from"]) == (0, 125, "events")
+    assert pd.isna(row["seconds_per_task"])
+    assert pd.isna(row["tasks_per_hour"])
+    assert found.anomalies.empty
 
 
 def test_columns_that_are_not_there():

@@ -1,4 +1,4 @@
-"""Nasty days recomputed from raw rows by plain loops: odd zones, gaps in all sources, workers in two teams."""
+"""Nasty days recomputed from raw rows by loops: odd zones, gaps in all sources, workers in two teams."""
 
 from __future__ import annotations
 
@@ -173,11 +173,11 @@ class Loops:
             days[row["day"].isoformat(), row["job"]].append(row)
         answer: dict[str, list[float]] = defaultdict(lambda: [0.0, 0.0, 0.0])
 
-        def add(job: str, worker: str, seconds: float, tasks: float, told: bool) -> None:
+        def add(job: str, worker: str, seconds: float, tasks: float, of_events: float) -> None:
             key = {"job": job, "worker": f"w-{worker}" if worker else "", "all": ""}[level]
             answer[key][0] += seconds
             answer[key][1] += tasks
-            answer[key][2] += told
+            answer[key][2] += of_events
 
         for job in {*spent, *days}:
             rows, said = days.get(job, []), spent.get(job, {})
@@ -192,20 +192,19 @@ class Loops:
             }
             if rows and times and not times.keys() & by.keys() - {""} and "" not in times:
                 times, counted = {"": sum(times.values())}, {"": sum(counted.values())}
-            whole = [0.0, 0.0]
+            whole = [0.0, 0.0, 0.0]
             for worker in {*by, *times} - {""} | ({""} & by.keys()):
                 done = [row for row in by.get(worker, ()) if row["kind"] == "submitted"]
                 known = [each for row in done if (each := good(row["seconds"], 366 * 86_400)) is not None]
-                seconds, tasks, told = sum(known), len(known), bool(known)
+                seconds, tasks, of_events = sum(known), len(known), sum(known)
                 if worker and worker in times:
-                    seconds, tasks, told = times[worker], counted.get(worker) or len(done), True
-                    told = told and bool(by.get(worker) or counted.get(worker))
-                whole = [whole[0] + seconds, whole[1] + tasks]
-                add(job[1], worker, seconds, tasks, told)
+                    seconds, tasks, of_events = times[worker], counted.get(worker) or len(done), 0.0
+                whole = [whole[0] + seconds, whole[1] + tasks, whole[2] + of_events]
+                add(job[1], worker, seconds, tasks, of_events)
             if "" in times:
                 done = [row for row in rows if row["kind"] == "submitted"]
                 tasks = counted.get("") or len(done)
-                add(job[1], "", times[""] - whole[0], tasks - whole[1], bool(rows or counted.get("")))
+                add(job[1], "", times[""] - whole[0], tasks - whole[1], -whole[2])
         return answer
 
     def groups(self, level: str) -> dict[str, Found]:
@@ -238,6 +237,7 @@ class Loops:
         own_timed = [row for row in own if good(row["seconds"], 366 * 86_400) is not None]
         active = (work or [0.0])[0] + sum(row["seconds"] for row in own_timed)
         tasks = (work or [0.0, 0.0])[1] + len(own_timed)
+        of_events = (work or [0.0, 0.0, 0.0])[2] + sum(row["seconds"] for row in own_timed)
         judged = [row for row in own if row["agreed"] is not None]
         rights = [
             float(row["agreed"]) if (share := good(row["right"], 1.0)) is None else share for row in judged
@@ -261,8 +261,9 @@ class Loops:
             "active_seconds": active,
             "active_tasks": tasks,
             "seconds_total": sum(seconds),
-            "seconds_per_task": active / tasks if active > 0 and tasks > 0 else None,
-            "tasks_per_hour": 3600 * tasks / active if active > 0 and tasks >= 0 else None,
+            "active_by_events": of_events,
+            "seconds_per_task": active / tasks if active > 0 and tasks > 0 and of_events >= 0 else None,
+            "tasks_per_hour": 3600 * tasks / active if active > 0 <= tasks and of_events >= 0 else None,
             "judged": len(judged),
             "agreed": agreed,
             "agreement": agreed / len(judged) if judged else None,
