@@ -13,15 +13,19 @@ RUN pip freeze --exclude-editable | grep '==' > /tmp/image-versions.txt \
     && pip install --no-cache-dir --constraint /tmp/image-versions.txt \
         'apache-airflow-providers-amazon[aiobotocore]' \
         boto3 \
+        apache-airflow-providers-slack \
+        apache-airflow-providers-smtp \
+        matplotlib \
         numpy \
         pandas \
+        pyarrow \
         pydantic \
         PyYAML \
-        xmltodict \
-        defusedxml \
         'python-liquid==2.3.6' \
+        scipy \
+        xmltodict \
     && rm /tmp/image-versions.txt \
-    && python -c 'import aiobotocore, boto3, defusedxml, liquid, numpy, pandas, pydantic, xmltodict, yaml'
+    && python -c 'import aiobotocore, boto3, liquid, matplotlib, numpy, pandas, pyarrow, pydantic, scipy, xmltodict, yaml'
 
 # DAGs, plugins and batches are mounted by docker-compose.yaml; an image for Kubernetes carries them
 COPY --chown=airflow:0 dags /opt/airflow/dags

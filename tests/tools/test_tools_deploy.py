@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import re
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -89,3 +90,33 @@ def test_the_images_are_built_from_what_is_sent_to_the_builder() -> None:
     targets = set(re.findall(r"(?m)^FROM \S+ AS (\S+)$", (ROOT / "Dockerfile").read_text()))
     wanted = {service["build"]["target"] for service in SERVICES.values() if "build" in service}
     assert wanted == targets
+
+
+#: Distributions by the module that they bring, where the two are not called alike.
+DISTRIBUTIONS = {
+    "liquid": "python-liquid",
+    "yaml": "PyYAML",
+    "pydantic_core": "pydantic",
+    "botocore": "boto3",
+}
+#: What Airflow itself requires.
+WITH_AIRFLOW = {"airflow", "fastapi", "jinja2", "markupsafe", "starlette"}
+
+
+def imported_by_plugins() -> set[str]:
+    found: set[str] = set()
+    for path in [*(ROOT / "plugins").rglob("*.py"), *(ROOT / "dags").glob("*.py")]:
+        for line in re.findall(
+            r"(?m)^\s*(?:from|import) (\w+)[\w.]*(?: import [\w(*]| as |$|,)", path.read_text()
+        ):
+            found.add(line)
+    return found - set(sys.stdlib_module_names) - WITH_AIRFLOW - {"groundswell"}
+
+
+def test_airflow_gets_all_that_dags_and_plugins_import() -> None:
+    image = (ROOT / "Dockerfile").read_text().split(" AS servers")[0]
+    page = (ROOT / "docs/deploy.md").read_text().split("## In an Airflow that you have")[1].split("\n## ")[0]
+    wanted = {DISTRIBUTIONS.get(name, name) for name in imported_by_plugins()}
+    assert {"scipy", "pyarrow", "matplotlib"} <= wanted, "the search finds what is imported in functions"
+    for text in (image, page):
+        assert {name for name in wanted if not re.search(rf"[\s'`]{name}[\s'`=\[]", text)} == set()
