@@ -78,6 +78,7 @@ def summary(view: View) -> Context:
             "state": "none",
             "announce": "No reports yet",
             "start": settings.start,
+            "catch_up": settings.catch_up,
             "uri": settings.uri,
             "settings_file": settings.file,
         }

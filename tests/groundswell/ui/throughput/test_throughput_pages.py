@@ -450,10 +450,20 @@ def test_no_report_yet_says_what_to_do(tmp_path: Path, latest: date) -> None:
     assert "No reports yet" in text
     assert "the DAG worker_metrics and switch it on (unpause it)" in text
     assert "airflow backfill create --dag-id worker_metrics" in text
+    assert "--max-active-runs 1" in text, "a day is told from those before it"
+    assert "It then catches up on the days since" in text
     for part in PARTS[1:]:
         assert plain(web.get(f"/throughput/parts/{part}").text) == ""
     assert web.get("/throughput/view.csv").text.count("\n") == 1
     assert web.get("/throughput/period").status_code == 404
+
+
+def test_no_report_yet_promises_no_days_that_the_schedule_leaves_out(tmp_path: Path, latest: date) -> None:
+    file = settings_file(tmp_path)
+    file.write_text(f"{file.read_text()}catch_up: false\n")
+    text = plain(TestClient(the_app(file, at(latest))).get("/throughput/parts/summary").text)
+    assert "It then reports each day from now on." in text
+    assert "catches up" not in text
 
 
 def test_days_without_report_and_filters_without_rows(get: Get) -> None:
