@@ -30,12 +30,12 @@ class Pseudonyms:
 
     :param key: what :func:`new_key` gave.
     :param forgotten: the :meth:`mark` of each worker who was deleted, or its first 10 digits where only the
-        pseudonym was known.
+        pseudonym was known; the attribute of this name has them.
     """
 
     def __init__(self, key: bytes, forgotten: Collection[str] = ()) -> None:
         self._key = key
-        self._forgotten = frozenset(forgotten)
+        self.forgotten = frozenset(forgotten)
         self._known: dict[str, str] = {"": "", FORGOTTEN: FORGOTTEN}
 
     def mark(self, worker: str) -> str:
@@ -54,7 +54,7 @@ class Pseudonyms:
         del pool
         if worker not in self._known:
             mark = self.mark(worker)
-            gone = not self._forgotten.isdisjoint({mark, mark[:_SHOWN]})
+            gone = not self.forgotten.isdisjoint({mark, mark[:_SHOWN]})
             self._known[worker] = FORGOTTEN if gone else pseudonym_of(mark)
         return self._known[worker]
 
@@ -66,5 +66,5 @@ class Pseudonyms:
 
 
 def pseudonym_of(mark: str) -> str:
-    """Return the pseudonym that belongs to a worker's whole HMAC."""
+    """Return the pseudonym that belongs to a worker's whole HMAC, or to its first digits."""
     return f"w-{mark[:_SHOWN]}"

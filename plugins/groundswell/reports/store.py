@@ -13,7 +13,7 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import UTC, date, datetime
 from typing import TYPE_CHECKING, Any, Literal
@@ -47,6 +47,7 @@ _WHY: Mapping[Kind, str] = {
     "sealed": "What tells workers apart was removed for its age",
 }
 _DAY = re.compile(r"\d{4}-\d{2}-\d{2}")
+_REVISION_FILE = re.compile(r"days/(?P<day>\d{4}-\d{2}-\d{2})/revisions/(?P<number>\d+)/(?P<folder>[^/]+)")
 _TWINS = 20
 #: What two records say alike where the second would be no news.
 _SAYS = ("digest", "provisional", "sealed")
@@ -112,8 +113,16 @@ class ReportStore:
 
         :param file: such as ``workers.csv`` or ``report.html``.
         """
-        record = self.current(day) if revision is None else self.revision(day, revision)
-        return None if record is None else self.file(day, record, file)
+        if revision is not None:
+            record = self.revision(day, revision)
+            return None if record is None else self.file(day, record, file)
+        record, before = self.current(day), None
+        while record is not None and record != before:
+            if (found := self.file(day, record, file)) is not None or file not in record["files"]:
+                return found
+            # The files of a revision go when the next one has come, where it named somebody who was forgotten
+            record, before = self.current(day), record
+        return None
 
     def file(self, day: date, record: Mapping[str, Any], name: str) -> bytes | None:
         """Return a file of the revision that a record tells of, or None where there is none; one read."""
@@ -232,9 +241,34 @@ class ReportStore:
 
     def remove(self, key: str) -> None:
         """Remove a public object. Raises ReportError where the store cannot."""
+        self._removable(key).remove(key)
+
+    def sweep(self, before: datetime) -> int:
+        """See :meth:`groundswell.reports.parts.RemovableStore.sweep`."""
+        return self._removable("").sweep(before)
+
+    def leftovers(self, before: datetime) -> Iterator[str]:
+        """Yield the keys of files, last written before a moment, of revisions that never came to be.
+
+        One listing; records are read only where a revision's folder holds several, or no record.
+        """
+        found: dict[tuple[str, str], dict[str, list[str]]] = {}
+        for key in self._removable("").older("days/", before):
+            if part := _REVISION_FILE.match(key):
+                of_revision = found.setdefault((part["day"], part["number"]), {})
+                of_revision.setdefault(part["folder"], []).append(key)
+        for (day, number), folders in found.items():
+            if "record.json" in folders and len(folders) == 2:
+                continue
+            record = self.revision(date.fromisoformat(day), int(number))
+            used = record["folder"].rstrip("/").rpartition("/")[2] if record else None
+            for folder in folders.keys() - {"record.json", used}:
+                yield from folders[folder]
+
+    def _removable(self, key: str) -> RemovableStore:
         if not isinstance(self.public, RemovableStore):
             raise ReportError(f"{self.public.uri(key)} cannot be removed: the store was opened for readers")
-        self.public.remove(key)
+        return self.public
 
     def months(self) -> list[str]:
         """Return the names of the months that have a report, such as ``2026-11``, in order."""

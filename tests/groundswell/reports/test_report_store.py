@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import os
 import threading
 from collections.abc import Iterator
-from datetime import date
+from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -230,6 +231,54 @@ def test_files_of_old_revisions_can_go_and_their_records_stay(store: ReportStore
     }
     assert store.body(DAY, "workers.csv", revision=1) is None
     assert seen(store) == (2, b"two\n", b"two\n")
+
+
+def test_files_that_never_became_a_revision_are_found_by_age(store: ReportStore) -> None:
+    publish(store, "one")
+    publish(store, "two")
+    dead = {f"days/{DAY}/revisions/{name}/workers.csv" for name in ("1/lost-to-a-twin", "3/of-the-dead")}
+    for key in dead:
+        store.public.put(key, b"left")
+    now = datetime.now(UTC)
+    assert list(store.leftovers(now - timedelta(hours=1))) == []
+    assert set(store.leftovers(now + timedelta(hours=1))) == dead
+    with pytest.raises(ReportError, match="opened for readers"):
+        list(ReportStore(FolderStore(Path(store.public.uri("").removeprefix("file://")))).leftovers(now))
+
+
+def test_writes_that_were_killed_are_swept_by_age(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    store = RemovableFolder(tmp_path)
+    store.put("days/a", b"whole")
+    with monkeypatch.context() as patched:
+        patched.setattr(Path, "replace", lambda *_: os._exit(9))
+        child = os.fork()
+        if not child:
+            store.put("days/a", b"killed while it is written")
+        os.waitpid(child, 0)
+    assert len(list((tmp_path / "days").iterdir())) == 2
+    now = datetime.now(UTC)
+    assert store.sweep(now - timedelta(hours=1)) == 0
+    assert store.sweep(now + timedelta(hours=1)) == 1
+    assert [path.read_bytes() for path in (tmp_path / "days").iterdir()] == [b"whole"]
+
+
+def test_a_reader_whose_files_go_gets_those_of_the_next_revision(tmp_path: Path) -> None:
+    """As when somebody is forgotten: old revisions lose their files."""
+
+    class Overtaken(FolderStore):
+        def get(self, key: str) -> bytes | None:
+            if "revisions/1" in key and not overtaken:
+                overtaken.append(publish(store, "two").revision)
+                store.clear_revisions(DAY, keep=2)
+            return super().get(key)
+
+    overtaken: list[int] = []
+    store = ReportStore(RemovableFolder(tmp_path))
+    publish(store, "one")
+    assert ReportStore(Overtaken(tmp_path)).body(DAY, "workers.csv") == b"two\n"
+    assert overtaken == [2]
+    store.public.remove(f"days/{DAY}/revisions/2/two-digest/workers.csv")  # type: ignore[attr-defined]
+    assert store.body(DAY, "workers.csv") is None
 
 
 def test_a_file_that_a_revision_lacks_is_no_longer_under_its_name(store: ReportStore) -> None:

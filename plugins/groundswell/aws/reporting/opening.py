@@ -6,6 +6,7 @@ import json
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
+from datetime import datetime
 from functools import cached_property
 from pathlib import Path
 from typing import Any
@@ -40,6 +41,21 @@ class RemovableS3(S3PartStore):
         """See :class:`groundswell.reports.parts.RemovableStore`."""
         with clear_errors(connection=self.connection, bucket=self.bucket, options=self.options):
             self._client.delete_object(Bucket=self.bucket, Key=self.prefix + key)
+
+    def older(self, prefix: str, before: datetime) -> Iterator[str]:
+        """See :class:`groundswell.reports.parts.RemovableStore`."""
+        with clear_errors(connection=self.connection, bucket=self.bucket, options=self.options):
+            pages = self._client.get_paginator("list_objects_v2").paginate(
+                Bucket=self.bucket, Prefix=self.prefix + prefix
+            )
+            for page in pages:
+                for entry in page.get("Contents", ()):
+                    if entry["LastModified"] < before:
+                        yield entry["Key"].removeprefix(self.prefix)
+
+    def sweep(self, before: datetime) -> int:
+        """See :class:`groundswell.reports.parts.RemovableStore`: an object of S3 is there whole, or not."""
+        return 0
 
 
 def removable(uri: str, s3: S3Hook) -> RemovableStore:

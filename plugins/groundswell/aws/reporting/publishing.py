@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Collection, Iterable, Mapping, Sequence
-from datetime import date, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
 from groundswell.aws.reporting.inputs import Inputs
+from groundswell.aws.reporting.months import catch_up, stale_months
 from groundswell.aws.reporting.opening import Reports, document, put_document
 from groundswell.aws.reporting.reporting import publish_tables, read_tables
+from groundswell.aws.reporting.writing import announced, notes
 from groundswell.errors import ReportError
 from groundswell.reports.days import days
 from groundswell.reports.store import Record
@@ -19,13 +21,17 @@ if TYPE_CHECKING:
 
 _RETENTION = "retention.json"
 INPUTS, WORKERS = "inputs", "workers"
+#: What a writer left that died is removed after this time.
+_LEFT_FOR = timedelta(days=1)
 
 log = logging.getLogger(__name__)
 
 
+@announced
 def publish(reports: Reports, written: Sequence[Mapping[str, Any]], now: datetime) -> dict[str, Any]:
     """
-    Finish a run: write the months anew whose days changed, remove what is too old, and sum up.
+    Finish a run: write the months anew whose days changed, by this run or by one that died before it wrote
+    them; remove what is too old, and what dead writers left; and sum up.
 
     :param written: what :func:`groundswell.aws.reporting.reporting.report_day` returned for each day.
     :param now: what the time is.
@@ -35,9 +41,8 @@ def publish(reports: Reports, written: Sequence[Mapping[str, Any]], now: datetim
     newest = max(written, key=lambda each: each["day"])
     changed = sorted(each["day"] for each in written if each["changed"])
     sealed = seal(reports, now, {date.fromisoformat(each["day"]) for each in written})
-    months = {day[:7] for day in changed}
-    for month in sorted(months):
-        write_month(reports, month)
+    months = write_months(reports, {day[:7] for day in changed} | stale_months(reports).keys())
+    sweep(reports)
     return {
         "day": newest["day"],
         "days": changed,
@@ -49,7 +54,7 @@ def publish(reports: Reports, written: Sequence[Mapping[str, Any]], now: datetim
         "anomalies": newest["anomalies"],
         "totals": newest["totals"],
         "report": reports.store.public.uri(f"days/{newest['day']}/report.html"),
-        "months": sorted(months),
+        "months": months,
         "sealed": [day.isoformat() for day in sealed],
     }
 
@@ -85,6 +90,35 @@ def write_month(reports: Reports, name: str) -> bool:
         return False
     store.public.put(key, body)
     return True
+
+
+def write_months(reports: Reports, names: Collection[str]) -> list[str]:
+    """Write the reports of some months, which are behind no longer; return their names in order."""
+    stale = stale_months(reports)  # before their days are read
+    for name in sorted(names):
+        write_month(reports, name)
+        if name in stale:
+            catch_up(reports, name, stale[name])
+    return sorted(names)
+
+
+def sweep(reports: Reports) -> int:
+    """Remove what writers left that died a day ago and more; return how many objects they were."""
+    before = datetime.now(UTC) - _LEFT_FOR
+    removed = reports.store.sweep(before) + reports.private.sweep(before)
+    known = notes(reports)
+    for note in known:
+        if note.since < before:
+            reports.private.remove(note.key)
+            removed += 1
+    # Somebody who writes may take files that are there for the own ones
+    if not any(not note.is_dead and note.what != publish.__name__ for note in known):
+        for key in list(reports.store.leftovers(before)):
+            reports.store.remove(key)
+            removed += 1
+    if removed:
+        log.info("%d objects that dead writers left were removed", removed)
+    return removed
 
 
 def reopen(reports: Reports, day: date) -> None:
@@ -125,8 +159,7 @@ def seal(reports: Reports, now: datetime, written: Collection[date] = ()) -> lis
     done = date.fromisoformat((document(reports.private, _RETENTION) or {}).get(WORKERS, "0001-01-01"))
     old = [day for day in reports.store.days() if day < end and (day >= done or day in written)]
     sealed |= {day for day in old if _seal_workers(reports, day)}
-    for month in sorted({day.isoformat()[:7] for day in old}):
-        write_month(reports, month)
+    write_months(reports, {day.isoformat()[:7] for day in old})
     # Only now, so that whatever died before is done again
     put_document(reports.private, _RETENTION, {WORKERS: max(end, done).isoformat()})
     return sorted(sealed)

@@ -10,7 +10,9 @@ from datetime import date, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
 from groundswell.aws.reporting.inputs import Inputs
+from groundswell.aws.reporting.months import make_stale
 from groundswell.aws.reporting.opening import Reports
+from groundswell.aws.reporting.writing import announced
 from groundswell.errors import ReportError
 from groundswell.reports.store import Kind, Published, Record, ReportStore
 
@@ -29,6 +31,7 @@ _NO_DATA = frozenset({"earlier days", "names of workers", "settings"})
 log = logging.getLogger(__name__)
 
 
+@announced
 def report_day(reports: Reports, entry: Mapping[str, Any]) -> dict[str, Any]:
     """
     Write a day's report where its inputs changed since; return what is current now.
@@ -116,6 +119,7 @@ def publish_tables(
     """
     settings, csv = reports.settings, csv_of(tables)
     more = {"time_zone": settings.time_zone, "anomalies": len(tables.anomalies), **more}
+    make_stale(reports, day)
     return reports.store.publish(
         day,
         files_of(tables, csv, settings, lambda: earlier(reports.store, day, TREND_DAYS), without=without),

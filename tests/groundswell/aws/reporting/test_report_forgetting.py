@@ -101,7 +101,8 @@ def test_it_may_be_done_again_and_the_worker_does_not_come_back(tmp_path: Path) 
     again = forget(reports_in(tmp_path), called, NEXT_MORNING + timedelta(days=9))
     assert (again["days"], again["inputs"], again["revisions"], again["name"]) == ([], [], 0, False)
     marks = list(forgotten_marks(reports_in(tmp_path).private))
-    assert len(marks) == 2, "by the sub, and by the pseudonym, of which no raw id is left"
+    assert len(marks) == 1
+    assert again["already"] == NEXT_MORNING.date().isoformat()
     assert {path: path.read_bytes() for path in files if path.name != "forgotten.json"} == {
         path: body for path, body in files.items() if path.name != "forgotten.json"
     }
@@ -176,7 +177,7 @@ def test_a_run_that_writes_the_worker_meanwhile_is_noticed(tmp_path: Path, monke
         return []
 
     with monkeypatch.context() as patched:
-        patched.setattr(forgetting, "_months", written_meanwhile)
+        patched.setattr(forgetting, "write_months", written_meanwhile)
         with pytest.raises(AirflowException, match=r"workers\.csv names the worker again"):
             forget(reports_in(tmp_path), ANN, NEXT_MORNING)
     forget(reports_in(tmp_path), ANN, NEXT_MORNING)
@@ -189,9 +190,27 @@ def test_nobody_can_not_be_forgotten(tmp_path: Path, who: str) -> None:
         forget(reports_in(tmp_path), who, NEXT_MORNING)
 
 
-def test_a_worker_of_whom_nothing_is_known_is_not_taken_in_later(tmp_path: Path) -> None:
-    done = forget(reports_in(tmp_path), ANN, NEXT_MORNING)
-    assert (done["days"], done["inputs"], done["months"], done["name"]) == ([], [], [], False)
+@pytest.mark.parametrize("who", ["00000000-1111-4222-8333-444455556667", "W-0123456789", "w-0123456789"])
+def test_a_mistyped_id_is_an_error_and_changes_nothing(tmp_path: Path, who: str) -> None:
+    write(reports_in(tmp_path), DAY, usual(DAY))
+    files = {path: path.read_bytes() for path in tmp_path.rglob("*") if path.is_file()}
+    with pytest.raises(AirflowFailException, match=rf"nothing that is kept names '{who}'.*or set expected"):
+        forget(reports_in(tmp_path), who, NEXT_MORNING)
+    assert {path: path.read_bytes() for path in tmp_path.rglob("*") if path.is_file()} == files
+
+
+def test_a_worker_who_is_only_expected_is_not_taken_in_later(tmp_path: Path) -> None:
+    for already in (None, NEXT_MORNING.date().isoformat()):
+        done = forget(reports_in(tmp_path), ANN, NEXT_MORNING, expected=already is None)
+        assert (done["days"], done["inputs"], done["months"], done["name"]) == ([], [], [], False)
+        assert done["already"] == already
     write(reports_in(tmp_path), DAY, usual(DAY))
     assert holding(tmp_path, ANN) == set()
     assert holding(tmp_path, POOL)
+
+
+def test_who_is_forgotten_by_pseudonym_is_known_by_id(tmp_path: Path) -> None:
+    called = pseudonyms(reports_in(tmp_path))["ann"]
+    forget(reports_in(tmp_path), called, NEXT_MORNING, expected=True)
+    assert forget(reports_in(tmp_path), ANN, NEXT_MORNING)["already"] == "2026-11-03"
+    assert list(forgotten_marks(reports_in(tmp_path).private)) == [called.removeprefix("w-")]

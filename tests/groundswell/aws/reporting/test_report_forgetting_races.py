@@ -2,13 +2,20 @@
 
 from __future__ import annotations
 
-from datetime import timedelta
+import os
+from datetime import date, timedelta
 from pathlib import Path
+from typing import Any
 
+import pytest
+
+from groundswell.aws.reporting import publishing
 from groundswell.aws.reporting.forgetting import forget
 from groundswell.aws.reporting.inputs import Inputs
-from groundswell.aws.reporting.publishing import publish, seal
+from groundswell.aws.reporting.publishing import publish, seal, sweep
+from groundswell.aws.reporting.writing import noted
 from tests.groundswell.aws.reporting.private_days import (
+    ANOTHER_RUN,
     DAY,
     NEXT_MORNING,
     SUBS,
@@ -32,6 +39,61 @@ def test_events_kept_by_a_task_that_knew_of_no_deletion_lose_the_id(tmp_path: Pa
     publish(reports_in(tmp_path), [result], NEXT_MORNING)
     assert holding(tmp_path, SUBS["ann"]) == set()
     assert holding(tmp_path / "private", SUBS["bob"])
+
+
+def test_the_month_that_a_dead_run_left_behind_is_written_by_the_next(
+    tmp_path: Path, monkeypatch: Any
+) -> None:
+    """Also if that has no day of the month to write."""
+    reports = reports_in(tmp_path)
+    publish(reports, [write(reports, DAY, usual(DAY))], NEXT_MORNING)
+    before = reports.store.month("2026-11")
+    write(reports, DAY, events(DAY, ("ann", 600, 20.0)))
+    with monkeypatch.context() as patched:
+        patched.setattr(publishing, "write_month", lambda *_: 1 / 0)
+        with pytest.raises(ZeroDivisionError):
+            publish(reports, [write(reports, DAY)], NEXT_MORNING)
+    assert reports.store.month("2026-11") == before
+    other = date(2026, 12, 1)
+    assert publish(reports, [write(reports, other, now=ANOTHER_RUN)], NEXT_MORNING)["months"] == [
+        "2026-11",
+        "2026-12",
+    ]
+    assert reports.store.month("2026-11") != before
+    assert list(reports.private.keys("stale/")) == []
+    assert publish(reports, [write(reports, other, now=ANOTHER_RUN)], NEXT_MORNING)["months"] == []
+
+
+def test_what_dead_writers_left_goes_after_a_day(tmp_path: Path) -> None:
+    reports = reports_in(tmp_path)
+    result = write(reports, DAY, usual(DAY))
+    left = {
+        "public/days/.part-abc": b"half",
+        "private/inputs/.part-abc": b"half",
+        f"public/days/{DAY}/revisions/9/0123456789abcdef/workers.csv": b"never became a revision",
+        "private/writing/0123.json": b'{"what": "report_day", "since": "2026-11-01T00:00:00Z", "knows": ""}',
+    }
+    young = tmp_path / "public/days/.part-young"
+    young.write_bytes(b"half")
+    for name, body in left.items():
+        path = tmp_path / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_bytes(body)
+        os.utime(path, (1, 1))
+    kept = {path for path in tmp_path.rglob("*") if path.is_file()} - {tmp_path / name for name in left}
+    assert sweep(reports) == len(left)
+    assert sweep(reports) == 0
+    assert {path for path in tmp_path.rglob("*") if path.is_file()} == kept
+    publish(reports, [result], NEXT_MORNING)
+    # Somebody who is at work may take what is there for the own files
+    reports.store.public.put(f"days/{DAY}/revisions/9/0123456789abcdef/workers.csv", b"taken")
+    os.utime(tmp_path / f"public/days/{DAY}/revisions/9/0123456789abcdef/workers.csv", (1, 1))
+    with noted(reports, "report_day"):
+        assert sweep(reports) == 0
+    publish(reports, [result], NEXT_MORNING)
+    assert not (tmp_path / f"public/days/{DAY}/revisions/9").is_dir() or not list(
+        (tmp_path / f"public/days/{DAY}/revisions/9").rglob("*.csv")
+    )
 
 
 def test_an_old_day_whose_run_died_before_retention_is_sealed_by_the_next(tmp_path: Path) -> None:
