@@ -89,6 +89,15 @@ class Period:
             keep &= (day <= last.isoformat()).to_numpy(bool)
         return self._with(keep, self._wanted)
 
+    def without_workers(self, before: date) -> Period:
+        """Return the period with days before this one told by team and job only."""
+        old = (self._rows["day"] < before.isoformat()).to_numpy(bool)
+        if not (old & (self._rows["worker"] != "").to_numpy(bool)).any():
+            return self
+        part = Period([self._rows[~old], without_workers(self._rows[old])])
+        part._exact, part._wanted = self._exact, dict(self._wanted)
+        return part
+
     def by(self, *keys: str) -> pd.DataFrame:
         """Return all measures per group: the keys, ``name`` where one is the worker, and the measures.
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 import functools
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import date
+from datetime import date, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -63,10 +63,15 @@ def render_day(tables: Tables, record: Record, trend: Period | None, settings: R
     :param tables: the tables of the day.
     :param record: the record of the revision, as :class:`groundswell.reports.store.ReportStore` keeps it:
         ``day``, ``revision``, ``provisional``, ``written``, ``history``, ...
-    :param trend: the days before, and this one; None where no other is known.
+    :param trend: the days before, and this one; None where no other is known. Of days that were older than
+        the settings keep workers when the revision was written, it shows no worker.
     :param settings: time zone, names, fair pay and more of the deployment.
     """
     day = formats.as_day(record["day"])
+    if trend is not None:
+        # Days whose own reports no longer tell workers apart: neither do those of later days
+        written = settings.day_of(datetime.fromisoformat(record["written"]))
+        trend = trend.without_workers(written - settings.retention.workers)
     about = scope.of_day(tables, day, settings, trend)
     look = _Attention(
         frames.rows(tables.anomalies), frames.rows(tables.sources), frames.rows(tables.problems)

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from datetime import date, timedelta
 from functools import cache, cached_property
 from statistics import median
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from groundswell.reports.html import charts, formats, frames, wording
 from groundswell.reports.html.frames import Row, Tables
@@ -142,15 +142,21 @@ class Scope:
         if len(self.days) < 3 or self._course is None:
             return {}
         # All measures of hundreds of workers and every day would take seconds; sums of one are quick
-        rows = self._course.rows
+        rows, nothing = self._course.rows, [0.0 for _ in self.days]
         if key == "worker":
+            nothing = self._of_workers()
             rows = rows[rows[key].isin([row[key] for row in self.workers[:MOST_OPEN]])]
         place = {day.isoformat(): index for index, day in enumerate(self.days)}
-        drawn: dict[str, list[float]] = {}
+        drawn: dict[str, list[Any]] = {}
         for (value, day), tasks in rows.groupby([key, "day"])["submitted"].sum().items():
-            drawn.setdefault(formats.clean(value), [0.0] * len(place))[place[day]] += float(tasks)
+            drawn.setdefault(formats.clean(value), list(nothing))[place[day]] += float(tasks)
         label = f"Submitted per day, {len(self.days)} days"
         return {name: charts.spark(values, label=label, width=72) for name, values in drawn.items()}
+
+    def _of_workers(self) -> list[Any]:
+        """Return 0 for each of :attr:`days`, None for those whose rows no longer tell workers apart."""
+        told = self._course.rows.groupby("day")["worker"].max() if self._course is not None else {}
+        return [None if told.get(day.isoformat()) == "" else 0.0 for day in self.days]
 
     def usual(self, measure: str) -> Usual | None:
         """Return what a measure is on days like the report's; None for periods and where none are known."""

@@ -224,6 +224,23 @@ def test_totals_are_those_of_the_tables_beside_the_usual(usual) -> None:
     assert "the last 4 Fridays" in text
 
 
+def test_workers_are_drawn_no_longer_than_they_are_kept(usual) -> None:
+    """Also on the page of a later day; what teams did stays."""
+    tables, record, course, html = usual
+    short = made.settings(retention={"inputs": "9d", "workers": "10d"})
+    cut = render_day(tables, record, course, short)
+    worker = tables.workers.sort_values("submitted")["worker"].iloc[-1]
+
+    def points(page: str, name: str) -> int:
+        [drawn] = re.findall(rf'<tr><th[^>]*><bdi>{name}<.*?<path d="([^"]*)"', page)
+        return len(re.findall("[ML]", drawn))
+
+    assert (points(html, worker), points(html, "street-scenes")) == (29, 29)
+    # Written on 7 November: days from 28 October are kept
+    assert (points(cut, worker), points(cut, "street-scenes")) == (10, 29)
+    assert len(re.findall("Submitted per day", cut)) == len(re.findall("Submitted per day", html))
+
+
 def test_only_what_is_far_from_all_like_days_is_said_to_be(usual) -> None:
     tables, record, course, html = usual
     assert "far above" not in html
