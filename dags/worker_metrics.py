@@ -1,8 +1,9 @@
 """
 Who labelled how much, how fast, how well, and what it cost: a report for each day, team, job and worker.
 
-Every run writes the day of its data interval, and anew those days before it that late events have changed;
-a day that is written anew says so, and what changed. Numbers come from the log of worker events, the metrics
+Every run writes the day of its data interval, and anew those days before it that late events have changed, or
+runs of batches that went on: a label, a payment or a rejection of today may be about an answer of last month.
+A day that is written anew says so, and what changed. Numbers come from the log of worker events, the metrics
 of work teams, Cognito, SageMaker's labeling jobs, and the ledgers of the batches; where they disagree, both
 are shown. The settings are in `include/reports/worker_metrics.yaml`.
 
@@ -46,13 +47,13 @@ Entry = dict[str, Any]
 @task
 def window(params: Any = None, dag_run: Any = None) -> list[Entry]:
     """Which days are written: those of the data interval and the days before that may have changed."""
+    from groundswell.aws.reporting.looking import plan_window
     from groundswell.aws.reporting.opening import open_reports
-    from groundswell.aws.reporting.window import plan
 
     start, end = dag_run.data_interval_start, dag_run.data_interval_end
     with open_reports(SETTINGS) as reports:
         interval = None if start is None or end is None else (start, end)
-        return plan(reports.settings, reports.store, params, interval, datetime.now(UTC)).as_xcom()
+        return plan_window(reports, params, interval, datetime.now(UTC)).as_xcom()
 
 
 @task
@@ -122,13 +123,15 @@ def report_day(day: Entry) -> Entry:
 
 
 @task
-def publish(written: list[Entry], outlet_events: Any = None) -> Entry:
+def publish(written: list[Entry], days: list[Entry], outlet_events: Any = None) -> Entry:
     """Reports of the months, what is too old goes, and an asset event tells which days were written."""
+    from groundswell.aws.reporting.looking import mark_reported
     from groundswell.aws.reporting.opening import open_reports
     from groundswell.aws.reporting.publishing import publish as finish
 
     with open_reports(SETTINGS) as reports:
         result = finish(reports, list(written), datetime.now(UTC))
+        mark_reported(reports, days)  # only now: all days are written
         asset = report_asset(reports.settings)
     outlet_events[asset].extra = {name: result[name] for name in ("days", "revised", "anomalies")}
     return result
@@ -171,7 +174,7 @@ def worker_metrics_dag(settings: ReportSettings) -> DAG:
         # Events tell which metrics, jobs and names to ask for
         told_by_events = [collect_workteam(days), collect_jobs(days), collect_names(days)]
         written = report_day.expand(day=days)
-        published = publish.override(outlets=[report_asset(settings)])(written)
+        published = publish.override(outlets=[report_asset(settings)])(written, days)
         chain(activity, told_by_events, written)
         chain(ledgers, written)
         if settings.notify:

@@ -36,7 +36,9 @@ def test_a_run_collects_side_by_side_and_reports_day_by_day(dagbag: Any) -> None
     report = dag.get_task("report_day")
     assert report.is_mapped
     assert report.partial_kwargs["max_active_tis_per_dagrun"] == 1, "anomalies follow from the days before"
-    assert dag.get_task("publish").upstream_task_ids == {"report_day"}
+    publish = dag.get_task("publish")
+    assert publish.upstream_task_ids == {"report_day", "window"}
+    assert publish.trigger_rule == "all_success", "what was not written to the end is not marked as reported"
     assert "notify" not in dag.task_ids, "nobody is told unless the settings say so"
     assert all(task.doc_md or task.partial_kwargs["doc_md"] for task in dag.tasks)
 

@@ -7,23 +7,22 @@ is kept with each day: ``read``; ``absent``: it has nothing; ``off``: the settin
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from datetime import date, timedelta
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from groundswell.aws.reporting.inputs import Inputs
 from groundswell.aws.reporting.opening import Reports
 from groundswell.aws.reporting.window import Window
-from groundswell.batches.model import Batch, batch_files
-from groundswell.errors import BatchError
+from groundswell.aws.reporting.writing import announced
 from groundswell.reports import schema
 from groundswell.reports.problems import Problem
 
 if TYPE_CHECKING:
     import pandas as pd
 
+    from groundswell.batches.model import Batch
     from groundswell.reports.workteam import Point
 
 
@@ -38,14 +37,15 @@ Entries = Sequence[Mapping[str, Any]]
 log = logging.getLogger(__name__)
 
 
+@announced
 def collect_activity(reports: Reports, entries: Entries) -> Result:
     """Keep the events of private workers that are new; return how many, by day."""
     from groundswell.aws.hooks.cloudwatch import CloudWatchLogsHook
     from groundswell.aws.reporting import activity
     from groundswell.reports.activity import SOURCE
 
-    settings, window, inputs = reports.settings, Window.of(entries), Inputs.of(reports)
-    if settings.sources.worker_activity is None:
+    settings, window, inputs = reports.settings, Window.of(entries).due, Inputs.of(reports)
+    if settings.sources.worker_activity is None or not window.days:
         return _switched_off(inputs, window, SOURCE)
     hook = CloudWatchLogsHook(aws_conn_id=settings.connections.aws)
     log_group = settings.sources.worker_activity.log_group
@@ -71,15 +71,16 @@ def collect_activity(reports: Reports, entries: Entries) -> Result:
     return {"new": {day.isoformat(): count for day, count in new.items() if count}}
 
 
+@announced
 def collect_workteam(reports: Reports, entries: Entries) -> Result:
     """Keep the metrics per team and worker."""
     from groundswell.aws.hooks.cloudwatch import CloudWatchHook
     from groundswell.aws.reporting import workteam
     from groundswell.reports.workteam import SOURCE, seen
 
-    settings, window, inputs = reports.settings, Window.of(entries), Inputs.of(reports)
+    settings, window, inputs = reports.settings, Window.of(entries).due, Inputs.of(reports)
     source = settings.sources.workteam
-    if source is None:
+    if source is None or not window.days:
         for day in window.days:
             inputs.put_workteam(day, ())
         return _switched_off(inputs, window, SOURCE)
@@ -109,6 +110,7 @@ def collect_workteam(reports: Reports, entries: Entries) -> Result:
     return {"points": count}
 
 
+@announced
 def collect_jobs(reports: Reports, entries: Entries) -> Result:
     """Keep what labeling jobs did, by people and by the machine."""
     from groundswell.aws.hooks.cloudwatch import CloudWatchHook
@@ -116,9 +118,9 @@ def collect_jobs(reports: Reports, entries: Entries) -> Result:
     from groundswell.aws.reporting import jobs
     from groundswell.reports.workteam import seen
 
-    settings, window, inputs = reports.settings, Window.of(entries), Inputs.of(reports)
+    settings, window, inputs = reports.settings, Window.of(entries).due, Inputs.of(reports)
     source = settings.sources.labeling_jobs
-    if source is None:
+    if source is None or not window.days:
         for day in window.days:
             inputs.put_jobs(day, ())
         return _switched_off(inputs, window, jobs.SOURCE)
@@ -141,25 +143,44 @@ def collect_jobs(reports: Reports, entries: Entries) -> Result:
     return {"jobs": count}
 
 
+@announced
 def collect_ledgers(reports: Reports, entries: Entries) -> Result:
-    """Keep what the ledgers of the batches say of their assignments."""
+    """Keep what the ledgers of the batches say of their assignments.
+
+    For days that only changed runs add to the window, only what these runs say is replaced. In any case what
+    was known of runs that cannot be read now stays.
+    """
     from groundswell.aws.reporting import ledgers
+    from groundswell.aws.reporting.looking import batches_of
+    from groundswell.aws.reporting.marks import Marks
 
     settings, window, inputs = reports.settings, Window.of(entries), Inputs.of(reports)
-    folder = settings.sources.batches
+    folder, marks = settings.sources.batches, Marks(reports.private)
     there = folder is not None and folder.is_dir()
-    batches, problems = _batches(folder) if folder is not None and there else ([], [])
+    batches, problems = batches_of(folder) if folder is not None and there else ([], [])
     if folder is not None and not there:
         problems = [Problem("no batch files", 1, folder.name, _NO_FOLDER, _LEDGER)]
-    rows, more = ledgers.pull(batches, window.first, window.last, settings.zone) if batches else ({}, [])
-    problems += more
-    for day in window.days:
-        inputs.put_ledger(day, rows.get(day, schema.ACTIVITY.empty()))
-        of_day = [problem for problem in problems if problem.day in (None, day)]
-        inputs.put_source(day, _LEDGER, READ if there else OFF if folder is None else ABSENT, of_day)
-    return {"rows": sum(len(some) for some in rows.values())}
+    count = 0
+    whole: list[list[tuple[Batch, set[str]]]] = []
+    for days, changed_only in _blocks(window):
+        pulled = ledgers.pull(batches, days, settings.zone, marks=marks.of, changed_only=changed_only)
+        whole.append(pulled.whole)
+        for day in days:
+            before = inputs.ledger(day)
+            rows = schema.ACTIVITY.empty() if folder is None else pulled.with_known(day, before)
+            of_day = [*problems, *pulled.problems]
+            if changed_only:
+                of_day = _still(inputs.problems(day), of_day)
+            inputs.put_ledger(day, rows)
+            of_day += ledgers.backwards(day, rows)
+            inputs.put_source(day, _LEDGER, READ if there else OFF if folder is None else ABSENT, of_day)
+            count += len(rows)
+    for batch, run_ids in _in_all(whole):
+        marks.read(batch, window.now.isoformat(), run_ids)
+    return {"rows": count}
 
 
+@announced
 def collect_names(reports: Reports, entries: Entries) -> Result:
     """Look the workers of the days up in their Cognito pools; keep their names where the settings show them.
 
@@ -168,10 +189,10 @@ def collect_names(reports: Reports, entries: Entries) -> Result:
     from groundswell.aws.hooks.cognito import CognitoHook
     from groundswell.aws.reporting import directory
 
-    settings, window, inputs = reports.settings, Window.of(entries), Inputs.of(reports)
+    settings, window, inputs = reports.settings, Window.of(entries).due, Inputs.of(reports)
     if not settings.shows_names and inputs.drop_names():
         log.info("Names are not shown any more; those that were kept are removed")
-    if not settings.sources.cognito:
+    if not settings.sources.cognito or not window.days:
         return _switched_off(inputs, window, directory.SOURCE)
     by_day = {day: inputs.pools(day) for day in window.days}
     hook = CognitoHook(aws_conn_id=settings.connections.aws)
@@ -197,7 +218,32 @@ def collect_names(reports: Reports, entries: Entries) -> Result:
 
 _LEDGER = "ledger"
 _NO_FOLDER = "There is no such folder of batch files; correct sources.batches in the settings file."
-_BROKEN = "Its runs are not in the report; its DAG says what is wrong with the file."
+#: Days that are read from the ledgers at once: memory holds the answers of so many.
+_BLOCK = 31
+
+
+def _blocks(window: Window) -> Iterator[tuple[list[date], bool]]:
+    """Yield some days at a time, and whether only runs that have changed are to be read for them."""
+    for some, changed_only in ((window.due.days, False), (sorted(window.extra), True)):
+        for start in range(0, len(some), _BLOCK):
+            yield list(some[start : start + _BLOCK]), changed_only
+
+
+def _in_all(some: Iterable[Iterable[tuple[Batch, set[str]]]]) -> Iterable[tuple[Batch, set[str]]]:
+    """Return the batches that are in all of some lists, each with the runs that it has in all of them."""
+    found: dict[tuple[str, str], tuple[Batch, set[str]]] | None = None
+    for pairs in some:
+        now = {(batch.state, batch.name): (batch, run_ids) for batch, run_ids in pairs}
+        if found is not None:
+            now = {key: (batch, ids & found[key][1]) for key, (batch, ids) in now.items() if key in found}
+        found = now
+    return (found or {}).values()
+
+
+def _still(before: Iterable[Problem], now: Iterable[Problem]) -> list[Problem]:
+    """Return the problems of earlier that are there still: those that are new say nothing of an old day."""
+    known = {(problem.kind, problem.example) for problem in before if problem.source == _LEDGER}
+    return [problem for problem in now if (problem.kind, problem.example) in known]
 
 
 def _too_late(reports: Reports, late: Mapping[date, pd.DataFrame]) -> list[Problem]:
@@ -221,7 +267,7 @@ def _too_late(reports: Reports, late: Mapping[date, pd.DataFrame]) -> list[Probl
 def _switched_off(inputs: Inputs, window: Window, source: str) -> Result:
     for day in window.days:
         inputs.put_source(day, source, OFF)
-    log.info("%s is left out by the settings", source)
+    log.info("%s is left out by the settings" if window.days else "%s: no day is due", source)
     return {}
 
 
@@ -252,18 +298,6 @@ def _together(frames: Sequence[pd.DataFrame]) -> pd.DataFrame:
     import pandas as pd
 
     return frames[0] if len(frames) == 1 else pd.concat(frames, ignore_index=True)
-
-
-def _batches(folder: Path) -> tuple[list[Batch], list[Problem]]:
-    """Return the batches of a folder, and which of its files cannot be read."""
-    batches, problems = [], []
-    for path in batch_files(folder):
-        try:
-            batches.append(Batch.load(path))
-        except BatchError as error:
-            log.warning("%s", error)
-            problems.append(Problem("broken batch file", 1, path.name, _BROKEN, _LEDGER))
-    return batches, problems
 
 
 def _with_known_counts(rows: Sequence[Row], before: Iterable[Row]) -> list[Row]:

@@ -6,7 +6,7 @@ import re
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
-from math import gcd
+from itertools import groupby
 from typing import Any
 from zoneinfo import ZoneInfo
 
@@ -56,6 +56,7 @@ _COLUMNS = {_HUMAN: "human_labels", _MACHINE: "machine_labels", _FAILED: "failed
 Row = dict[str, Any]
 Pulled = tuple[list[Row], list[Problem]]
 Progress = list[tuple[datetime, float]]  # when a period ended, and the highest value in it
+Told = tuple[dict[str, dict[str, Progress]], set[str]]
 
 
 @dataclass(frozen=True)
@@ -119,9 +120,9 @@ def pull(
     with clear_errors(connection=str(hook.aws_conn_id)):
         jobs = _jobs(hook, bounds(first, last, zone), set().union(*named.values()))
     with clear_errors(connection=str(metrics.aws_conn_id)):
-        progress, failed = _progress(metrics, namespace, sorted(jobs), first, last, zone, now)
+        by_day = _progress_by_day(metrics, namespace, sorted(jobs), first, last, zone, now)
     pulled: dict[date, Pulled] = {}
-    for day in days(first, last):
+    for day, (progress, failed) in by_day.items():
         start, end = bounds(day, day, zone)
         rows = []
         problems = [_problem("not answered", job, day) for job in failed]
@@ -169,7 +170,7 @@ def _jobs(hook: GroundTruthHook, window: tuple[datetime, datetime], named: set[s
     return overlapping
 
 
-def _progress(
+def _progress_by_day(
     hook: CloudWatchHook,
     namespace: str,
     jobs: list[str],
@@ -177,13 +178,26 @@ def _progress(
     last: date,
     zone: ZoneInfo,
     now: datetime,
-) -> tuple[dict[str, dict[str, Progress]], set[str]]:
+) -> dict[date, Told]:
+    """Return for each day what :func:`_progress` does; nothing for one that CloudWatch can cut no longer.
+
+    Days in a row that can be cut by the same periods are read at once.
+    """
+    found: dict[date, Told] = {}
+    for period, group in groupby(days(first, last), lambda day: period_for(day, zone, now)):
+        some = list(group)
+        told: Told = ({}, set())
+        if period is not None and jobs:
+            told = _progress(hook, namespace, jobs, bounds(some[0], some[-1], zone), period)
+        found |= dict.fromkeys(some, told)
+    return found
+
+
+def _progress(
+    hook: CloudWatchHook, namespace: str, jobs: list[str], window: tuple[datetime, datetime], period: int
+) -> Told:
     """Return the progress of each job, by metric; and the jobs of which CloudWatch did not give it."""
-    start, end = bounds(first, last, zone)
-    periods = [period_for(day, zone, now) for day in days(first, last)]
-    if None in periods or not jobs:
-        return {}, set()
-    period = gcd(*(period or 0 for period in periods))
+    start, end = window
     wanted = {
         Metric.of(metric, {"LabelingJobName": job}): (job, metric) for job in jobs for metric in _METRICS
     }

@@ -1,33 +1,32 @@
 """The ledgers of batches: when workers took and handed in every assignment, what came of it and what it cost.
 
-A run is read only if it can have something to say about the days that are asked for: a small document at
-``_reports/<batch>/<run id>.json`` in the store of the ledgers remembers from when to when its answers are.
-Memory is in proportion to the answers to the items that were worked on in these days.
+A run is read only if it can have something to say about the days that are asked for: see
+:mod:`groundswell.aws.reporting.marks`. Memory is in proportion to the answers to the items that were worked
+on in these days. Nothing is written where the ledgers are.
 """
 
 from __future__ import annotations
 
 import logging
-from collections import defaultdict
-from collections.abc import Iterable, Mapping
+from collections import Counter, defaultdict
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
-from datetime import UTC, date, datetime
-from typing import TYPE_CHECKING, Any
+from datetime import date
+from typing import TYPE_CHECKING
 from zoneinfo import ZoneInfo
 
 from airflow.providers.amazon.aws.hooks.s3 import S3Hook
 from airflow.sdk import BaseHook
-from airflow.sdk.exceptions import AirflowException, AirflowFailException, AirflowNotFoundException
+from airflow.sdk.exceptions import AirflowFailException, AirflowNotFoundException
 
 from groundswell.aws import runs, snapshot
-from groundswell.aws.reporting.opening import document, put_document
-from groundswell.aws.reporting.run_rows import Columns, RunAnswers
+from groundswell.aws.reporting.marks import Mark
+from groundswell.aws.reporting.run_rows import Columns, RunAnswers, Times
 from groundswell.batches.model import Batch
 from groundswell.errors import BatchError, GroundswellError
 from groundswell.ledger import Ledger, PartStore
-from groundswell.reports.days import bounds, days
+from groundswell.reports.days import bounds
 from groundswell.reports.problems import Problem, masked, merged
-from groundswell.views.overview import PROGRESS, SUMMARY, updated
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -35,21 +34,72 @@ if TYPE_CHECKING:
 SOURCE = "ledger"
 
 #: What no later attempt heals: the rest of the report is made without it.
-_LASTING = (GroundswellError, AirflowFailException, AirflowNotFoundException)
-_FIX_LEDGER = "Its answers are missing in the report; do what the message says, then run the report again."
+LASTING = (GroundswellError, AirflowFailException, AirflowNotFoundException)
+_FIX_LEDGER = (
+    "Its answers are missing in the report, or are those that were read before; do what the message says, "
+    "then run the report again."
+)
 _FIX_BATCH = "Its rewards are taken from the batch file as it is now; write that in the present form."
 _FIX_TWICE = "Its runs are counted once; give each batch its own name and state."
 _BACKWARDS = "handed in before it was accepted"
 _FIX_CLOCKS = "The time on the task is taken as not known; compare the clocks of the workforce's servers."
 
+#: What is known of the runs of a batch, by run id.
+MarksOf = Callable[[Batch], Mapping[str, Mark]]
+
 log = logging.getLogger(__name__)
 
 
-def pull(
-    batches: Iterable[Batch], first: date, last: date, zone: ZoneInfo
-) -> tuple[dict[date, pd.DataFrame], list[Problem]]:
+@dataclass
+class Pulled:
+    """What the ledgers say of some days.
+
+    Attributes:
+        rows: ``schema.ACTIVITY`` by day (every day is there), rows in an order that does not vary.
+        problems: what was wrong.
+        listed: names of the batches whose runs are all known.
+        read: (batch name, run id) of the runs whose rows are all there.
+        skipped: of those that were not read, though they may have more to say: damaged, or unchanged.
+        whole: each batch with the ids of those runs whose ledgers could be read as far as that was asked for.
     """
-    Return the rows of each day from all runs of the batches, and what was wrong.
+
+    rows: dict[date, pd.DataFrame] = field(default_factory=dict)
+    problems: list[Problem] = field(default_factory=list)
+    listed: set[str] = field(default_factory=set)
+    read: set[tuple[str, str]] = field(default_factory=set)
+    skipped: set[tuple[str, str]] = field(default_factory=set)
+    whole: list[tuple[Batch, set[str]]] = field(default_factory=list)
+
+    def with_known(self, day: date, before: pd.DataFrame) -> pd.DataFrame:
+        """
+        Return the rows of a day together with those from before of the runs that were not read.
+
+        What a ledger has told once is not taken back because it cannot be read now, or its batch file is
+        broken or gone. What is not in a batch's ledgers any more goes.
+
+        :param before: ``schema.ACTIVITY``, what the ledgers said of the day.
+        """
+        import pandas as pd
+
+        runs_before = list(zip(before["job"], before["run"], strict=True))
+        stays = [
+            key not in self.read and (key in self.skipped or key[0] not in self.listed) for key in runs_before
+        ]
+        if not any(stays) or not len(self.rows[day]):
+            return before[stays] if any(stays) else self.rows[day]
+        return pd.concat([self.rows[day], before[stays]], ignore_index=True)
+
+
+def pull(
+    batches: Iterable[Batch],
+    some: Iterable[date],
+    zone: ZoneInfo,
+    *,
+    marks: MarksOf | None = None,
+    changed_only: bool = False,
+) -> Pulled:
+    """
+    Return what all runs of the batches say of some days.
 
     An assignment gives a row of kind accepted at its AcceptTime and one of kind submitted at its SubmitTime;
     the columns of ledgers are known of the latter. A ledger that is damaged, or of which the bucket or
@@ -57,81 +107,113 @@ def pull(
     that no report is made without it by chance.
 
     :param batches: the batches of a folder.
-    :param first: the first day.
-    :param last: the last day.
+    :param some: the days; those between them are not read.
     :param zone: the time zone of the days.
-    :return: ``schema.ACTIVITY`` by day (every day is there), rows in an order that does not vary.
+    :param marks: what is known of the runs; one of which nothing is known is read.
+    :param changed_only: leave out the runs that are reported to the end.
     """
-    window = _Window(first, last, zone)
+    asked = _Asked(sorted(set(some)), zone, marks or (lambda batch: {}), changed_only)
+    each = list(batches)
+    for batch in distinct(each):
+        try:
+            _read_batch(asked, batch)
+        except LASTING as error:
+            asked.add_problem("unreadable ledgers", f"{batch.name}: {error}", _FIX_LEDGER)
+    for name, count in Counter((batch.state, batch.name) for batch in each).items():
+        if count > 1:
+            asked.add_problem("two batch files of one name", name[1], _FIX_TWICE)
+    found = asked.found
+    found.rows = {day: asked.columns[day].frame() for day in asked.days}
+    found.problems = merged(found.problems)
+    return found
+
+
+def distinct(batches: Iterable[Batch]) -> Iterator[Batch]:
+    """Yield batches, of those that would have the same ledgers only the first."""
     seen: set[tuple[str, str]] = set()
     for batch in batches:
-        if (batch.state, batch.name) in seen:
-            window.add_problem("two batch files of one name", batch.name, _FIX_TWICE)
-            continue
-        seen.add((batch.state, batch.name))
-        try:
-            _read_batch(window, batch)
-        except _LASTING as error:
-            window.add_problem("unreadable ledgers", f"{batch.name}: {error}", _FIX_LEDGER)
-    return {day: window.columns[day].frame() for day in days(first, last)}, merged(window.problems)
+        if (batch.state, batch.name) not in seen:
+            seen.add((batch.state, batch.name))
+            yield batch
+
+
+def open_store(batch: Batch) -> PartStore:
+    """Return the store of a batch's ledgers. Raises AirflowNotFoundException for an unknown connection."""
+    BaseHook.get_connection(batch.connections.aws)  # the machine's own credentials would be tried
+    return runs.part_store(batch.state, S3Hook(aws_conn_id=batch.connections.aws))
+
+
+def backwards(day: date, rows: pd.DataFrame) -> list[Problem]:
+    """Return the problem that answers of a day were handed in before they were accepted.
+
+    :param rows: all rows of the ledgers of that day, ``schema.ACTIVITY``.
+    """
+    wrong = rows[(rows["kind"] == "submitted") & rows["accepted_at"].notna() & rows["seconds"].isna()]
+    if not len(wrong):
+        return []
+    example = masked(min(wrong["job"] + ": " + wrong["task"]))
+    return [Problem(_BACKWARDS, len(wrong), example, _FIX_CLOCKS, SOURCE, day)]
 
 
 @dataclass
-class _Window:
+class _Asked:
     """The days that are asked for, and what was found."""
 
-    first: date
-    last: date
+    days: list[date]
     zone: ZoneInfo
+    marks: MarksOf
+    changed_only: bool
     columns: dict[date, Columns] = field(default_factory=lambda: defaultdict(Columns))
-    problems: list[Problem] = field(default_factory=list)
+    found: Pulled = field(default_factory=Pulled)
 
     def __post_init__(self) -> None:
-        self.begin, self.end = bounds(self.first, self.last, self.zone)
+        self.times = Times(bounds(day, day, self.zone) for day in self.days)
 
-    def add_problem(self, kind: str, example: str, what_to_do: str, day: date | None = None) -> None:
-        """Add a problem of one day, or of all."""
+    def add_problem(self, kind: str, example: str, what_to_do: str) -> None:
+        """Add a problem of all days."""
         log.warning("%s: %s", kind, example)
-        self.problems.append(Problem(kind, 1, masked(example), what_to_do, SOURCE, day))
+        self.found.problems.append(Problem(kind, 1, masked(example), what_to_do, SOURCE))
 
 
-def _read_batch(window: _Window, batch: Batch) -> None:
-    BaseHook.get_connection(batch.connections.aws)  # unknown, the machine's own credentials would be tried
-    store = runs.part_store(batch.state, S3Hook(aws_conn_id=batch.connections.aws))
+def _read_batch(asked: _Asked, batch: Batch) -> None:
+    store, marks, found = open_store(batch), asked.marks(batch), asked.found
     bonuses: dict[str, tuple[int, int]] | None = None
+    whole: set[str] = set()
     for run_id in runs.all_runs(store, batch.name):
-        ledger = Ledger(store, batch.name, run_id)
-        try:
-            span = _Span.of(ledger)
-            if not span.may_touch(window.begin, window.end):
+        mark, ledger = marks.get(run_id), Ledger(store, batch.name, run_id)
+        if mark is not None and asked.changed_only and mark.left is None:
+            found.skipped.add((batch.name, run_id))
+            continue
+        if mark is None or any(mark.touches(*span) for span in asked.times):
+            try:
+                bonuses = _compensations(store, batch.name) if bonuses is None else bonuses
+                _read_run(asked, batch, ledger, bonuses)
+            except LASTING as error:
+                asked.add_problem("unreadable ledger", f"{batch.name}: {error}", _FIX_LEDGER)
+                found.skipped.add((batch.name, run_id))
                 continue
-            bonuses = _compensations(store, batch.name) if bonuses is None else bonuses
-            _read_run(window, batch, ledger, bonuses, span)
-        except _LASTING as error:
-            window.add_problem("unreadable ledger", f"{batch.name}: {error}", _FIX_LEDGER)
+        found.read.add((batch.name, run_id))
+        whole.add(run_id)
+    found.listed.add(batch.name)
+    found.whole.append((batch, whole))
 
 
-def _read_run(
-    window: _Window, batch: Batch, ledger: Ledger, bonuses: Mapping[str, tuple[int, int]], span: _Span
-) -> None:
-    found = RunAnswers(ledger, window.begin, window.end, bonuses)
-    if found.items:
-        found.read()
-        at_first = _at_first(window, batch, ledger)
-        for at, row in found.rows(batch, at_first.task.reward_cents):
-            day = at.astimezone(window.zone).date()
-            window.columns[day].add(row)
-            if row["kind"] == "submitted" and row["accepted_at"] and row["seconds"] is None:
-                window.add_problem(_BACKWARDS, f"{batch.name}: {row['task']}", _FIX_CLOCKS, day)
-    span.keep(found.earliest, found.latest)
+def _read_run(asked: _Asked, batch: Batch, ledger: Ledger, bonuses: Mapping[str, tuple[int, int]]) -> None:
+    answers = RunAnswers(ledger, asked.times, bonuses)
+    if not answers.items:
+        return
+    answers.read()
+    at_first = _at_first(asked, batch, ledger)
+    for at, row in answers.rows(batch, at_first.task.reward_cents):
+        asked.columns[at.astimezone(asked.zone).date()].add(row)
 
 
-def _at_first(window: _Window, batch: Batch, ledger: Ledger) -> Batch:
+def _at_first(asked: _Asked, batch: Batch, ledger: Ledger) -> Batch:
     """Return the batch as the run began with it: that is what it paid."""
     try:
         return snapshot.options_of(ledger, batch) or batch
     except BatchError as error:
-        window.add_problem("old batch file of a run", f"{batch.name}: {error}", _FIX_BATCH)
+        asked.add_problem("old batch file of a run", f"{batch.name}: {error}", _FIX_BATCH)
         return batch
 
 
@@ -144,58 +226,3 @@ def _compensations(store: PartStore, batch: str) -> dict[str, tuple[int, int]]:
             cents, fee = found.get(row["assignment"], (0, 0))
             found[row["assignment"]] = (cents + int(row["cents"]), fee + int(row["fee_cents"]))
     return found
-
-
-@dataclass(frozen=True)
-class _Span:
-    """From when to when the answers of a run are, as far as that was found out before."""
-
-    ledger: Ledger
-    written: tuple[str | None, str | None]
-    earliest: datetime | None
-    latest: datetime | None
-    known: bool
-
-    @classmethod
-    def of(cls, ledger: Ledger) -> _Span:
-        """Return what is known of a run. Its documents are looked at first: they change with its answers."""
-        written = updated(ledger, PROGRESS), updated(ledger, SUMMARY)
-        try:
-            found: Any = document(ledger.store, _span_key(ledger))
-            same = written != (None, None) and tuple(found["written"]) == written
-            earliest, latest = (
-                None if found[name] is None else datetime.fromisoformat(found[name])
-                for name in ("earliest", "latest")
-            )
-        except (KeyError, TypeError, ValueError):
-            return cls(ledger, written, None, None, False)  # never looked at, or the document is damaged
-        return cls(ledger, written, earliest, latest, same)
-
-    def may_touch(self, begin: datetime, end: datetime) -> bool:
-        """Return whether the run may have rows from a time to another."""
-        if not self.known:
-            return True
-        if self.earliest is None or self.latest is None:
-            return False
-        return self.earliest < end and self.latest >= begin
-
-    def keep(self, earliest: datetime | None, latest: datetime | None) -> None:
-        """Remember from when to when the answers are."""
-        if (self.known, self.earliest, self.latest) == (True, earliest, latest):
-            return
-        if self.written == (None, None):
-            return  # nothing would tell when that is out of date
-        body = {
-            "written": self.written,
-            "earliest": None if earliest is None else earliest.astimezone(UTC).isoformat(),
-            "latest": None if latest is None else latest.astimezone(UTC).isoformat(),
-        }
-        try:
-            put_document(self.ledger.store, _span_key(self.ledger), body)
-        except (AirflowException, OSError) as error:
-            log.warning("%s is read each time: %s", self.ledger.prefix, error)  # may be read, not written
-
-
-def _span_key(ledger: Ledger) -> str:
-    # Batch names start with a letter or digit, so no ledger lives here
-    return f"_reports/{ledger.batch}/{ledger.run_id}.json"

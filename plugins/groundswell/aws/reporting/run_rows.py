@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from bisect import bisect
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping
 from datetime import UTC, datetime
@@ -45,47 +46,83 @@ class Columns:
         return frame.sort_values(list(_SEMANTIC), kind="stable", ignore_index=True)
 
 
+class Times:
+    """
+    Some times, each from its beginning to its end (exclusive).
+
+    :param spans: (begin, end), of which none overlaps another.
+    """
+
+    def __init__(self, spans: Iterable[tuple[datetime, datetime]]) -> None:
+        self._spans: list[tuple[datetime, datetime]] = []
+        for begin, end in sorted(spans):
+            if self._spans and self._spans[-1][1] == begin:
+                begin, _ = self._spans.pop()
+            self._spans.append((begin, end))
+        self._begins = [begin for begin, _ in self._spans]
+
+    def __iter__(self) -> Iterator[tuple[datetime, datetime]]:
+        """Yield (begin, end), in order; neighbours are one."""
+        return iter(self._spans)
+
+    def __contains__(self, moment: datetime) -> bool:
+        number = bisect(self._begins, moment) - 1
+        return number >= 0 and moment < self._spans[number][1]
+
+
+def span_of(ledger: Ledger) -> tuple[datetime | None, datetime | None]:
+    """
+    Return when the first answer of a run was begun and when the last was begun or handed in; None for none.
+
+    :raises LedgerError: a part is damaged.
+    """
+    earliest: datetime | None = None
+    latest: datetime | None = None
+    for _, row in part_rows(ledger, "answers"):
+        accepted, submitted = _times(ledger, row)
+        earliest = min(accepted, submitted, earliest or submitted)
+        latest = max(accepted, submitted, latest or submitted)
+    return earliest, latest
+
+
+def _times(ledger: Ledger, row: Row) -> tuple[datetime, datetime]:
+    """Return when an answer was accepted (handed in, where that is not known) and when handed in."""
+    submitted = _submitted(ledger, row)
+    return _moment(row.get("accepted")) or submitted, submitted
+
+
+def _submitted(ledger: Ledger, row: Row) -> datetime:
+    moment = _moment(row["submitted"])
+    if moment is None:
+        raise LedgerError(
+            f"{ledger.prefix}: answer {row['assignment']!r} was submitted at {row['submitted']!r}, "
+            "which is no time; restore the part from a backup or version"
+        )
+    return moment
+
+
 class RunAnswers:
     """
-    What a run's ledger knows of the answers that were begun or handed in within a time.
+    What a run's ledger knows of the answers that were begun or handed in within some times.
 
-    Making it reads the answers once, to see which items matter: ``items``, and ``earliest`` and ``latest``,
-    the times between which all answers of the run were begun and handed in. :meth:`read` reads the rest.
+    Making it reads the answers once, to see which items matter: ``items``. :meth:`read` reads the rest.
 
     :param ledger: the run's.
-    :param begin: from when on.
-    :param end: until when, exclusive.
+    :param times: when.
     :param bonuses: assignment -> (cents, fee in cents) of bonuses that are not in this ledger.
     :raises LedgerError: a part is damaged.
     """
 
-    def __init__(
-        self, ledger: Ledger, begin: datetime, end: datetime, bonuses: Mapping[str, tuple[int, int]]
-    ) -> None:
+    def __init__(self, ledger: Ledger, times: Times, bonuses: Mapping[str, tuple[int, int]]) -> None:
         self._ledger = ledger
-        self._begin, self._end = begin, end
+        self._times = times
         self._bonuses = dict(bonuses)
         self._state = RunState()
         self._labels: dict[str, Row] = {}
         self.items: set[str] = set()
-        self.earliest: datetime | None = None
-        self.latest: datetime | None = None
         for _, row in part_rows(ledger, "answers"):
-            submitted = self._submitted(row)
-            accepted = _moment(row.get("accepted")) or submitted
-            self.earliest = min(accepted, submitted, self.earliest or submitted)
-            self.latest = max(accepted, submitted, self.latest or submitted)
-            if begin <= accepted < end or begin <= submitted < end:
+            if any(moment in times for moment in _times(ledger, row)):
                 self.items.add(row["item"])
-
-    def _submitted(self, row: Row) -> datetime:
-        moment = _moment(row["submitted"])
-        if moment is None:
-            raise LedgerError(
-                f"{self._ledger.prefix}: answer {row['assignment']!r} was submitted at {row['submitted']!r}, "
-                "which is no time; restore the part from a backup or version"
-            )
-        return moment
 
     def read(self) -> None:
         """Read what is known of the items. Raises LedgerError."""
@@ -107,7 +144,7 @@ class RunAnswers:
 
     def rows(self, batch: Batch, reward_cents: int) -> Iterator[tuple[datetime, Row]]:
         """
-        Yield (time, row) of what lies within the time.
+        Yield (time, row) of what lies within the times.
 
         :param batch: the batch as it is now.
         :param reward_cents: of an answer, when the run began.
@@ -123,16 +160,16 @@ class RunAnswers:
         labels = batch.task.labels
         last = {item: self._last(item) for item in self.items}
         for answer in self._state.answers.values():
-            accepted, submitted = _moment(answer.get("accepted")), self._submitted(answer)
+            accepted, submitted = _moment(answer.get("accepted")), _submitted(self._ledger, answer)
             row = common | {
                 "accepted_at": accepted,
                 "worker": str(answer["worker"]),
                 "task": answer["assignment"],
                 "item": answer["item"],
             }
-            if accepted is not None and self._begin <= accepted < self._end:
+            if accepted is not None and accepted in self._times:
                 yield accepted, row | {"kind": "accepted", "at": accepted}
-            if self._begin <= submitted < self._end:
+            if submitted in self._times:
                 what = self._became(answer, labels, reward_cents)
                 what["settles"] = last[answer["item"]] == answer["assignment"]
                 what["seconds"] = None if accepted is None else _seconds(accepted, submitted)

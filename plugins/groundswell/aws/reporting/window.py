@@ -1,10 +1,10 @@
-"""window: which days a run of the reports writes, and from when to when events are read for them."""
+"""Which days a run of the reports writes, and for which of them all sources are read."""
 
 from __future__ import annotations
 
 import logging
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
 from datetime import date, datetime, timedelta
 from typing import Any
 
@@ -28,11 +28,18 @@ class Window:
         days: in order, without those whose inputs were removed.
         provisional: those that are not over yet.
         now: when the window was looked at.
+        extra: those that only runs of batches have changed: nothing but the ledgers is read for them.
     """
 
     days: tuple[date, ...]
     provisional: frozenset[date]
     now: datetime
+    extra: frozenset[date] = frozenset()
+
+    @property
+    def due(self) -> Window:
+        """The days for which all sources are read; it may have none, and then no first and last one."""
+        return replace(self, days=tuple(day for day in self.days if day not in self.extra), extra=frozenset())
 
     @property
     def first(self) -> date:
@@ -48,15 +55,24 @@ class Window:
         """Return it as JSON can carry it: one entry per day, so that a task can be mapped over it."""
         now = self.now.isoformat()
         return [
-            {"day": day.isoformat(), "provisional": day in self.provisional, "now": now} for day in self.days
+            {
+                "day": day.isoformat(),
+                "provisional": day in self.provisional,
+                "now": now,
+                "extra": day in self.extra,
+            }
+            for day in self.days
         ]
 
     @classmethod
     def of(cls, entries: Sequence[Mapping[str, Any]]) -> Window:
         """Return what :meth:`as_xcom` made of a window, or of some days of one."""
-        days = {date.fromisoformat(entry["day"]): entry["provisional"] for entry in entries}
-        provisional = frozenset(day for day in days if days[day])
-        return cls(tuple(sorted(days)), provisional, datetime.fromisoformat(entries[0]["now"]))
+        days = {date.fromisoformat(entry["day"]): entry for entry in entries}
+        provisional, extra = (
+            frozenset(day for day, entry in days.items() if entry.get(name))
+            for name in ("provisional", "extra")
+        )
+        return cls(tuple(sorted(days)), provisional, datetime.fromisoformat(entries[0]["now"]), extra)
 
 
 def plan(
@@ -65,31 +81,54 @@ def plan(
     params: Mapping[str, Any],
     interval: tuple[datetime, datetime] | None,
     now: datetime,
+    *,
+    changed: Iterable[date] = (),
 ) -> Window:
     """
     Return the window of a run.
 
-    A run with a data interval writes the days that begin in it (the day before, for a daily schedule) and the
-    ``late_days`` before them. A run with ``from_day`` or ``to_day`` writes exactly these days.
+    A run with a data interval writes the days that begin in it (the day before, for a daily schedule), the
+    ``late_days`` before them, and those that changed runs of batches touch: :data:`MOST_DAYS` at most, of
+    which the oldest wait for the next run. A run with ``from_day`` or ``to_day`` writes exactly these days.
 
     :param params: ``from_day`` and ``to_day`` as YYYY-MM-DD, or None.
     :param interval: the data interval of the run; None for a run without one.
     :param now: what the time is.
+    :param changed: days with a report of which only the ledgers may say something new.
     :raises AirflowFailException: the days make no sense.
     :raises AirflowSkipException: the inputs of all of them were removed for their age.
     """
     today = settings.day_of(now)
-    first, last = _asked(settings, params, today) or _due(settings, interval, today)
+    asked = _asked(settings, params, today)
+    first, last = asked or _due(settings, interval, today)
     wanted = list(days(first, last))
     sealed = [day for day in wanted if (store.current(day) or {}).get("sealed")]
     if sealed:
         log.warning("The inputs of %s were removed for their age; these reports stay", _span(sealed))
-    left = tuple(day for day in wanted if day not in set(sealed))
-    if not left:
+    left = [day for day in wanted if day not in set(sealed)]
+    extra = [] if asked else _extra(set(changed) - set(wanted), MOST_DAYS - len(left))
+    if not left and not extra:
         raise AirflowSkipException(f"the inputs of {_span(sealed)} were removed for their age")
     provisional = frozenset(day for day in left if now < settings.start_of(day + timedelta(days=1)))
-    log.info("Days %s in %s", _span(left), settings.time_zone)
-    return Window(left, provisional, now)
+    if left:
+        log.info("Days %s in %s", _span(left), settings.time_zone)
+    if extra:
+        log.info("Days %s, for which runs of batches have something new", _span(extra))
+    return Window(tuple(sorted({*left, *extra})), provisional, now, frozenset(extra))
+
+
+def _extra(changed: Collection[date], room: int) -> list[date]:
+    """Return the days that are written besides those that are due: the newest, as many as there is room."""
+    newest = sorted(changed, reverse=True)
+    extra, waiting = sorted(newest[: max(0, room)]), sorted(newest[max(0, room) :])
+    if waiting:
+        log.warning(
+            "A run of the reports writes %d days at most: %s wait for the next one, though runs of batches "
+            "have something new for them",
+            MOST_DAYS,
+            _span(waiting),
+        )
+    return extra
 
 
 def _asked(settings: ReportSettings, params: Mapping[str, Any], today: date) -> tuple[date, date] | None:
@@ -136,6 +175,6 @@ def _due(
     return max(first, min(settings.start, last)), last
 
 
-def _span(some: list[date] | tuple[date, ...]) -> str:
+def _span(some: Sequence[date]) -> str:
     """Return days in words."""
     return f"{some[0]}" if len(some) == 1 else f"{some[0]} to {some[-1]} ({len(some)} days)"

@@ -14,13 +14,14 @@ import pytest
 from groundswell.aws import runs
 from groundswell.aws.progress import keep_progress
 from groundswell.aws.reporting import ledgers
-from groundswell.aws.reporting.run_rows import how_right
+from groundswell.aws.reporting.run_rows import RunAnswers, Times, how_right
 from groundswell.aws.runs import LabelingRun
 from groundswell.aws.steps.labels import consolidate
 from groundswell.batches.model import Batch
 from groundswell.ledger import FolderStore, Ledger
 from groundswell.reports import schema
-from tests.groundswell.aws.paper_desk import Bucket, PaperDesk
+from groundswell.reports.days import bounds
+from tests.groundswell.aws.paper_desk import PaperDesk
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -71,10 +72,9 @@ def assert_frame_equal(one: pd.DataFrame, other: pd.DataFrame) -> None:
     testing.assert_frame_equal(one, other)
 
 
-def pull(
-    run: LabelingRun, first: date = MARCH, last: date | None = None
-) -> tuple[dict[date, pd.DataFrame], list[Any]]:
-    return ledgers.pull([run.live], first, last or first, ROME)
+def pull(run: LabelingRun, *some: date) -> tuple[dict[date, pd.DataFrame], list[Any]]:
+    found = ledgers.pull([run.live], some or [MARCH], ROME)
+    return found.rows, found.problems
 
 
 def rows_of(frame: pd.DataFrame, kind: str = "submitted") -> dict[str, dict[str, Any]]:
@@ -184,7 +184,7 @@ def test_the_reward_is_that_of_the_file_the_run_began_with(desk: PaperDesk) -> N
     work(run, {"a": [("AX", "setosa", 1, 2)]})
     dearer = Batch.parse(run.live.file.read_text().replace("reward: '0.05'", "reward: '0.50'"), run.live.file)
     assert dearer.task.reward_cents == 50
-    found = rows_of(ledgers.pull([dearer], MARCH, MARCH, ROME)[0][MARCH])
+    found = rows_of(ledgers.pull([dearer], [MARCH], ROME).rows[MARCH])
     assert found["a-AX"]["reward_cents"] == 5.0
 
 
@@ -238,65 +238,21 @@ def test_iris_comes_out_as_it_was_labelled(desk: PaperDesk) -> None:
     assert submitted["right"].between(0, 1).all()
 
 
-class Noting(Bucket):
-    """Notes which keys are read."""
-
-    def __init__(self, folder: Path) -> None:
-        super().__init__(folder)
-        self.read: list[str] = []
-
-    def get(self, key: str) -> bytes | None:
-        self.read.append(key)
-        return super().get(key)
-
-
-class TestWhatIsRead:
-    @pytest.fixture
-    def store(self, desk: PaperDesk) -> Noting:
-        store = Noting(desk.folder / "store")
-        desk.keep_in(store)
-        return store
-
-    def parts(self, store: Noting) -> set[str]:
-        return {key.split("/")[2] for key in store.read if key.endswith(".jsonl") and key.startswith("iris/")}
-
-    def test_a_run_of_other_days_is_read_once_and_not_again(self, desk: PaperDesk, store: Noting) -> None:
-        run = desk.run(["a"])
-        work(run, {"a": [("AX", "setosa", 1, 2)]})
-        for day, kinds in ((date(2026, 3, 5), {"answers"}), (date(2026, 3, 5), set()), (FEBRUARY, set())):
-            store.read.clear()
-            found, _ = pull(run, day)
-            assert len(found[day]) == 0
-            assert self.parts(store) == kinds
-        assert len(pull(run)[0][MARCH]) == 2, "it is still found for its own day"
-
-    def test_a_run_that_went_on_is_read_again(self, desk: PaperDesk, store: Noting) -> None:
-        run, later = desk.run(["a"]), date(2026, 3, 5)
-        work(run, {"a": [("AX", "setosa", 1, 2)]})
-        pull(run, later)
-        minutes = 4 * 24 * 60
-        with pytest.MonkeyPatch.context() as patch:
-            patch.setattr(runs, "now_text", lambda: at(minutes + 10))
-            work(run, {"a": [("AY", "setosa", minutes, minutes + 1)]})
-        assert len(pull(run, later)[0][later]) == 2
-
-    def test_a_run_that_left_no_documents_is_read_each_time(self, desk: PaperDesk, store: Noting) -> None:
-        run = desk.run(["a"])
-        pull(run, FEBRUARY)
-        row = {"assignment": "1", "item": "a", "worker": "AX", "label": None, "submitted": at(-5)}
-        run.ledger.append("answers", [row])
-        assert len(pull(run, FEBRUARY)[0][FEBRUARY]) == 1
-
-    def test_a_damaged_note_is_written_again(self, desk: PaperDesk, store: Noting) -> None:
-        run = desk.run(["a"])
-        work(run, {"a": [("AX", "setosa", 1, 2)]})
-        pull(run)
-        key = f"_reports/iris/{run.run_id}.json"
-        good = store.get(key)
-        for body in (b"{", b"[1]", b"{}", b'{"written": 3, "earliest": 4, "latest": "x"}'):
-            store.put(key, body)
-            assert len(pull(run)[0][MARCH]) == 2
-            assert store.get(key) == good
+def test_days_between_those_that_are_asked_for_are_not_read(desk: PaperDesk) -> None:
+    run, days = desk.run([*"abc"]), [date(2026, 3, number) for number in (1, 2, 3)]
+    for number, item in enumerate("abc"):
+        minutes = number * 24 * 60
+        work(run, {item: [("AX", "setosa", minutes + 1, minutes + 2)]})
+    found, _ = pull(run, days[0], days[2])
+    assert sorted(found) == [days[0], days[2]]
+    assert [set(found[day]["item"]) for day in sorted(found)] == [{"a"}, {"c"}]
+    times = Times(bounds(day, day, ROME) for day in days[:2])
+    assert list(times) == [bounds(days[0], days[1], ROME)], "neighbours are read as one"
+    begin, end = next(iter(times))
+    assert [moment in times for moment in (begin - timedelta(seconds=1), begin, end)] == [False, True, False]
+    apart = Times([bounds(days[0], days[0], ROME), bounds(days[2], days[2], ROME)])
+    answers = RunAnswers(run.ledger, apart, {})
+    assert answers.items == {"a", "c"}, "nothing of the others is kept in memory"
 
 
 class TestBadInput:
@@ -327,24 +283,28 @@ class TestBadInput:
         run = desk.run(["a"])
         work(run, {"a": [("AX", "setosa", 3, 2), ("AY", "setosa", 1, 2)]})
         found, problems = pull(run)
+        assert problems == []
         assert [row["seconds"] for row in rows_of(found[MARCH]).values()] == [None, 60.0]
-        assert [(each.kind, each.count, each.day) for each in problems] == [
+        assert [(each.kind, each.count, each.day) for each in ledgers.backwards(MARCH, found[MARCH])] == [
             ("handed in before it was accepted", 1, MARCH)
         ]
+        assert ledgers.backwards(MARCH, found[MARCH][found[MARCH]["task"] == "a-AY"]) == []
 
     def test_one_batch_in_two_files(self, desk: PaperDesk) -> None:
         run = desk.run(["a"])
         work(run, {"a": [("AX", "setosa", 1, 2)]})
-        found, [problem] = ledgers.pull([run.live, run.live], MARCH, MARCH, ROME)
-        assert (len(found[MARCH]), problem.kind) == (2, "two batch files of one name")
+        found = ledgers.pull([run.live, run.live], [MARCH], ROME)
+        [problem] = found.problems
+        assert (len(found.rows[MARCH]), problem.kind) == (2, "two batch files of one name")
 
     def test_an_unknown_connection(self, desk: PaperDesk) -> None:
         run = desk.run(["a"])
         lost = Batch.parse(
             run.live.file.read_text().replace("aws: aws_default", "aws: nowhere"), run.live.file
         )
-        found, [problem] = ledgers.pull([lost], MARCH, MARCH, ROME)
-        assert (len(found[MARCH]), problem.kind) == (0, "unreadable ledgers")
+        found = ledgers.pull([lost], [MARCH], ROME)
+        [problem] = found.problems
+        assert (len(found.rows[MARCH]), problem.kind) == (0, "unreadable ledgers")
 
     def test_what_may_heal_is_raised(self, desk: PaperDesk) -> None:
         class Down(FolderStore):

@@ -93,6 +93,19 @@ def test_days_that_make_no_sense_are_named(tmp_path: Path, params: dict[str, str
         days(tmp_path, **params)
 
 
+def test_days_that_only_runs_of_batches_change_are_told_apart(tmp_path: Path) -> None:
+    reports = reports_in(tmp_path, "late_days: 0")
+    changed = [date(2026, 11, 3), date(2026, 11, 19)]
+    window = plan(reports.settings, reports.store, {}, (at(19), at(20)), NOW, changed=changed)
+    assert window.days == (date(2026, 11, 3), date(2026, 11, 19))
+    assert window.extra == {date(2026, 11, 3)}, "the other one is due anyway"
+    assert window.due == Window((date(2026, 11, 19),), frozenset(), NOW)
+    assert Window.of(window.as_xcom()) == window
+    reports.store.publish(date(2026, 11, 19), {}, "d", {}, kind="sealed", sealed="inputs")
+    window = plan(reports.settings, reports.store, {}, (at(19), at(20)), NOW, changed=changed[:1])
+    assert (window.days, window.due.days) == ((date(2026, 11, 3),), ()), "nothing else is due"
+
+
 def test_a_window_knows_its_ends() -> None:
     window = Window((date(2026, 11, 1), date(2026, 11, 2)), frozenset(), NOW)
     assert (window.first, window.last) == (date(2026, 11, 1), date(2026, 11, 2))

@@ -368,6 +368,16 @@ def test_midnight_at_half_past() -> None:
     assert all(start.minute == 0 for _, start, _ in metrics.periods)
 
 
+def test_a_day_past_the_resolution_leaves_the_others_theirs() -> None:
+    """Half hours are kept for 63 days: of two days 64 and 63 days ago the second can still be cut."""
+    metrics = Metrics(progress("DatasetObjectsHumanAnnotated", {-6: 5, 10: 6, 18: 8, 18.5: 9}))
+    now = MIDNIGHT - timedelta(hours=5.5) + timedelta(days=64)
+    pulled = pull_jobs(LabelingJobs(job(begin=-48)), metrics, KOLKATA, now=now)
+    assert [pulled[day][0][0]["human_labels"] for day in (DAY, NEXT)] == [None, 1]
+    assert [kinds(pulled[day][1]) for day in (DAY, NEXT)] == [{"no progress by day": 1}, {}]
+    assert [period for period, *_ in metrics.periods] == [3600, 1800]
+
+
 def test_a_day_that_is_not_over_counts_what_there_is() -> None:
     metrics = Metrics(progress("DatasetObjectsHumanAnnotated", {-1: 5, 30: 7}))
     metrics.failed = frozenset({Metric.of("TotalDatasetObjectsLabeled", {"LabelingJobName": "cats"})})
