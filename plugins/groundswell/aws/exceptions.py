@@ -35,6 +35,8 @@ CREDENTIAL_CODES = frozenset(
         "UnrecognizedClientException",
     }
 )
+#: Codes that AWS also gives to credentials that are right but may not do this.
+PERMISSION_CODES = frozenset({"AccessDenied", "AccessDeniedException", "NotAuthorized"})
 INCOMPLETE_CREDENTIALS = (NoCredentialsError, PartialCredentialsError)
 MISSING_BUCKET_CODES = frozenset({"NoSuchBucket"})
 BUCKET_OPTIONS = "state and output.uri in the batch file"
@@ -68,9 +70,10 @@ def already_processed(error: ClientError) -> bool:
 def _explain_client_error(error: ClientError, connection: str, bucket: str, options: str) -> AirflowException:
     code, message = error_code(error), turk_message(error)
     if code in CREDENTIAL_CODES:
+        policy = ", and whether its policy allows this call (docs/deploy.md lists what is needed)"
         return AirflowFailException(
             f"connection {connection!r}: {error.operation_name} was refused ({code}: {message}); "
-            "check login, password and region of the connection"
+            f"check login, password and region of the connection{policy if code in PERMISSION_CODES else ''}"
         )
     if code in MISSING_BUCKET_CODES:
         bucket = error.response.get("Error", {}).get("BucketName") or bucket

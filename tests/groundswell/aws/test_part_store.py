@@ -96,7 +96,14 @@ def test_a_conflict_without_end_is_reported(fake_hook: FakeHook, stub: Stubber) 
         (
             "AccessDenied",
             AirflowFailException,
-            "GetObject was refused (AccessDenied: ); check login, password",
+            "GetObject was refused (AccessDenied: ); check login, password and region of the connection, "
+            "and whether its policy allows this call",
+        ),
+        (
+            "SignatureDoesNotMatch",
+            AirflowFailException,
+            "GetObject was refused (SignatureDoesNotMatch: ); check login, password and region of the "
+            "connection",
         ),
         ("SlowDown", AirflowException, "connection 'aws_default': GetObject failed: SlowDown"),
     ],
