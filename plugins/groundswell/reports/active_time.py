@@ -80,20 +80,21 @@ def totals(
 def with_metric(rows: Finest, given: Iterable[Total]) -> tuple[Finest, list[Problem]]:
     """Return the rows with the active seconds of these totals, and the tasks that these seconds are of.
 
-    The tasks are those that the metric counts, since it is about them that it tells the time; where it counts
-    none, those of the events. Other measures are passed over.
+    The tasks are those that the metric counts, since it is about them that it tells the time (as the average
+    time per task in "Monitor labeling jobs", SageMaker developer guide); where it counts none, those of the
+    events. Other measures are passed over.
     """
     given, at = list(given), _Places(rows)
     spent, found = _joinable([total for total in given if total.measure == "active_seconds"], at)
     counted = _Counted(total for total in given if total.measure == "submitted")
-    kept = _Kept(rows.sums)
+    kept = _Kept(rows.sums, counted)
     # The finest first: a coarser one then sees what they have put in
     for total in sorted(spent, key=lambda one: (-len(one.named), one.key)):
         places = at.matching(total)
         if total.worker and len(places) == 1:
-            kept.replace(places[0], total, counted.of(total))
+            kept.replace(places[0], total)
         else:
-            kept.add(at.row_for(total, places), places, total, counted.of(total))
+            kept.add(at.row_for(total, places), places, total)
     changed = Finest(rows.keys, kept.sums(), rows.seconds, rows.row)
     return changed.with_rows(*_extra({key: rest for key, rest in kept.more.items() if rest.says})), found
 
@@ -127,32 +128,44 @@ class _Part:
 class _Kept:
     """The time at work of rows, as totals put theirs in."""
 
-    def __init__(self, before: Sums) -> None:
-        self._before = before
+    def __init__(self, before: Sums, counted: _Counted) -> None:
+        self._before, self._counted = before, counted
         self._values = {name: before.values[name].copy() for name in _ACTIVE}
         self._known = {name: before.known[name].copy() for name in _ACTIVE}
         self._source = before.active_from.copy()
         self.more: dict[_Key, _Part] = {}
+        # The same by what a total names: thousands of workers may have no row of events
+        self._held: dict[tuple[str, ...], dict[_Key, _Part]] = {}
 
-    def replace(self, place: int, total: Total, tasks: int) -> None:
+    def replace(self, place: int, total: Total) -> None:
         """Let a row have the time of a total that is about nothing else."""
-        tasks = tasks or int(self._before.values["submitted"][place])
+        tasks = self._counted.of(total, int(self._before.values["submitted"][place]))
         for name, value in zip(_ACTIVE, (round(total.value * MICRO), 0, tasks), strict=True):
             self._values[name][place], self._known[name][place] = value, True
         self._source[place] = METRIC
 
-    def add(self, key: _Key, places: Sequence[int], total: Total, tasks: int) -> None:
+    def add(self, key: _Key, places: Sequence[int], total: Total) -> None:
         """Let a row of its own have what a total says beyond the rows and totals that it is about."""
         seconds, by_events, done = (int(self._values[name][places].sum()) for name in _ACTIVE)
-        before = _Part(seconds, by_events, done, bool(places))
-        for held, part in self.more.items():
-            before += part if _within(held, total) else _Part()
+        before = _Part(seconds, by_events, done, bool(places)) + self._within(total)
+        done = int(self._before.values["submitted"][places].sum())
+        tasks = self._counted.of(total, max(done, before.tasks))
         told = bool(tasks) or before.told
-        tasks = tasks or max(int(self._before.values["submitted"][places].sum()), before.tasks)
         rest = _Part(
             round(total.value * MICRO) - before.seconds, -before.by_events, tasks - before.tasks, told
         )
         self.more[key] = self.more.get(key, _Part()) + rest
+        for names, held in self._held.items():
+            _add(held, key, names, rest)
+
+    def _within(self, total: Total) -> _Part:
+        """Return what the rows hold that were put in for finer totals."""
+        if total.named not in self._held:
+            held: dict[_Key, _Part] = {}
+            for key, part in self.more.items():
+                _add(held, key, total.named, part)
+            self._held[total.named] = held
+        return self._held[total.named].get(total.key, _Part())
 
     def sums(self) -> Sums:
         """Return the sums of the rows."""
@@ -165,16 +178,25 @@ class _Counted:
 
     def __init__(self, totals: Iterable[Total]) -> None:
         self._totals = list(totals)
-        self._by: dict[tuple[str, ...], dict[_Key, float]] = {}
+        self._by: dict[tuple[str, ...], dict[_Key, tuple[float, float]]] = {}
 
-    def of(self, spent: Total) -> int:
-        """Return how many tasks there are of all that a total of time names; 0 where none are counted."""
+    def of(self, spent: Total, least: int) -> int:
+        """Return how many tasks there are of all that a total of time names.
+
+        That is the count which names the same; otherwise what finer ones add up to, some of which may be
+        missing, or what is known without them, where that is more.
+
+        :param least: what is known without the metrics
+        """
         if spent.named not in self._by:
-            found: dict[_Key, float] = defaultdict(float)
+            found: dict[_Key, tuple[float, float]] = {}
             for total in self._totals:
-                found[tuple(getattr(total, name) for name in spent.named)] += total.value
-            self._by[spent.named] = dict(found)
-        return round(self._by[spent.named].get(spent.key, 0.0))
+                key = tuple(getattr(total, name) for name in spent.named)
+                same, finer = found.get(key, (0.0, 0.0))
+                found[key] = same + total.value * (total.named == spent.named), finer + total.value
+            self._by[spent.named] = found
+        same, finer = map(round, self._by[spent.named].get(spent.key, (0.0, 0.0)))
+        return same or max(finer, least)
 
 
 class _Places:
@@ -230,9 +252,10 @@ def _joinable(spent: list[Total], at: _Places) -> tuple[list[Total], list[Proble
     return answer, found
 
 
-def _within(key: _Key, total: Total) -> bool:
-    row = dict(zip(GROUP_KEYS, key, strict=True))
-    return all(row[name] == getattr(total, name) for name in total.named)
+def _add(held: dict[_Key, _Part], row: _Key, names: tuple[str, ...], part: _Part) -> None:
+    values = dict(zip(GROUP_KEYS, row, strict=True))
+    key = tuple(values[name] for name in names)
+    held[key] = held.get(key, _Part()) + part
 
 
 def _extra(more: Mapping[_Key, _Part]) -> tuple[list[list[Any]], Sums]:

@@ -132,8 +132,8 @@ MEASURES: tuple[Column, ...] = (
         "active_tasks",
         "int",
         "Submitted tasks whose time is in active_seconds. By events: those whose time is known. By the "
-        "metric: what TasksSubmitted counts; where it counts none, all that events count. A row of what a "
-        "total says beyond other rows has the rest of its tasks, which may be below zero.",
+        "metric: what TasksSubmitted counts of the same; where it counts none, all that events count. A row "
+        "of what a total says beyond other rows has the rest of its tasks, which may be below zero.",
         unit="tasks",
     ),
     Column(

@@ -268,6 +268,24 @@ def test_time_of_a_worker_without_events_is_kept():
     assert at_level(found, "all")["active_seconds"] == 14
 
 
+def test_a_coarser_total_sees_what_finer_ones_have_put_in():
+    found = day_of(
+        event("submitted", "ann", seconds=10),
+        event("submitted", "eve", seconds=4, job="other"),
+        workteam=[
+            metric("active_seconds", 9, worker="ann", team="birds"),
+            metric("active_seconds", 5, worker="late", team="birds"),
+            metric("submitted", 2, worker="late", team="birds"),
+            metric("active_seconds", 6, worker="later", team="birds"),
+            metric("active_seconds", 30, team="birds", job=""),
+        ],
+    )
+    team = at_level(found, "team", team="birds")
+    assert (team["active_seconds"], team["active_by_events"], team["active_from"]) == (30, 0, "metric")
+    assert worker_row(found, "")["active_seconds"] == 30 - 9 - 5 - 6 - 4
+    assert (team["active_tasks"], worker_row(found, "w-late")["active_tasks"]) == (4, 2)
+
+
 def test_workers_whom_no_event_names_are_not_counted_twice():
     found = day_of(
         event("submitted", "ann", seconds=10),

@@ -191,7 +191,8 @@ class Loops:
                 name.split("/")[0]: value for name, value in said.items() if name.endswith("submitted")
             }
             if rows and times and not times.keys() & by.keys() - {""} and "" not in times:
-                times, counted = {"": sum(times.values())}, {"": sum(counted.values())}
+                done = [row for row in rows if row["kind"] == "submitted"]
+                times, counted = {"": sum(times.values())}, {"": max(sum(counted.values()), len(done))}
             whole = [0.0, 0.0, 0.0]
             for worker in {*by, *times} - {""} | ({""} & by.keys()):
                 done = [row for row in by.get(worker, ()) if row["kind"] == "submitted"]
