@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from groundswell.aws.reporting.inputs import Inputs
 from groundswell.aws.reporting.months import catch_up, stale_months
+from groundswell.aws.reporting.notifying import TOLD
 from groundswell.aws.reporting.opening import Reports, document, put_document
 from groundswell.aws.reporting.reporting import publish_tables, read_tables
 from groundswell.aws.reporting.writing import announced, notes
@@ -21,8 +22,8 @@ if TYPE_CHECKING:
 
 _RETENTION = "retention.json"
 INPUTS, WORKERS = "inputs", "workers"
-#: What a writer left that died is removed after this time.
-_LEFT_FOR = timedelta(days=1)
+#: What a writer left that died is removed after this time, and who was told by which run is forgotten.
+_LEFT_FOR, _TOLD_FOR = timedelta(days=1), timedelta(days=30)
 
 log = logging.getLogger(__name__)
 
@@ -104,8 +105,12 @@ def write_months(reports: Reports, names: Collection[str]) -> list[str]:
 
 def sweep(reports: Reports) -> int:
     """Remove what writers left that died a day ago and more; return how many objects they were."""
-    before = datetime.now(UTC) - _LEFT_FOR
+    now = datetime.now(UTC)
+    before = now - _LEFT_FOR
     removed = reports.store.sweep(before) + reports.private.sweep(before)
+    for key in list(reports.private.older(TOLD, now - _TOLD_FOR)):
+        reports.private.remove(key)
+        removed += 1
     known = notes(reports)
     for note in known:
         if note.since < before:

@@ -70,6 +70,7 @@ def test_what_dead_writers_left_goes_after_a_day(tmp_path: Path) -> None:
     left = {
         "public/days/.part-abc": b"half",
         "private/inputs/.part-abc": b"half",
+        "private/told/0123-0.json": b"{}",
         f"public/days/{DAY}/revisions/9/0123456789abcdef/workers.csv": b"never became a revision",
         "private/writing/0123.json": b'{"what": "report_day", "since": "2026-11-01T00:00:00Z", "knows": ""}',
     }

@@ -93,27 +93,3 @@ def test_each_is_told_when_it_wants_to_be(
 def test_an_entry_that_is_wrong_is_named(tmp_path: Path, entry: str, message: str) -> None:
     with pytest.raises(AirflowFailException, match=message):
         tell(tmp_path, entry)
-
-
-@pytest.mark.parametrize(
-    "entry",
-    [
-        "{notifier: airflow.providers.smtp.notifications.smtp.SmtpNotifier, "
-        "arguments: {to: a@example.org, subject: 'Report of {{ day }}', html_content: '{{ report }}'}}",
-        "{notifier: airflow.providers.slack.notifications.slack_webhook.SlackWebhookNotifier, "
-        "arguments: {text: '{{ day }}: {{ anomalies }} anomalies'}}",
-    ],
-)
-def test_e_mail_and_slack_can_be_told(tmp_path: Path, entry: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    from airflow.providers.slack.notifications.slack_webhook import SlackWebhookNotifier
-    from airflow.providers.smtp.notifications.smtp import SmtpNotifier
-
-    heard: list[str] = []
-
-    def hear(self: Any, context: Any) -> None:
-        heard.append(self.subject if isinstance(self, SmtpNotifier) else self.text)
-
-    for notifier in (SlackWebhookNotifier, SmtpNotifier):
-        monkeypatch.setattr(notifier, "notify", hear)
-    tell(tmp_path, entry)
-    assert heard in (["Report of 2026-11-19"], ["2026-11-19: 2 anomalies"])
