@@ -9,6 +9,9 @@ from __future__ import annotations
 
 from groundswell.reports.columns import Column, Table
 
+FORMULAS = 2
+"""Raised whenever a measure is computed otherwise than before: days that are looked at are then made anew."""
+
 _TYPE_WORDS = {
     "text": "text",
     "int": "whole number",

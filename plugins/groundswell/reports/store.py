@@ -338,8 +338,9 @@ def _kind(latest: Record | None, provisional: bool) -> Kind:
 
 
 def _changes(before: Totals, after: Totals) -> list[dict[str, Any]]:
+    """Return which measures changed; one that only one of both has is new or gone, and did not change."""
     return [
-        {"measure": name, "before": before.get(name), "after": after.get(name)}
-        for name in sorted(before.keys() | after.keys())
-        if before.get(name) != after.get(name)
+        {"measure": name, "before": before[name], "after": after[name]}
+        for name in sorted(before.keys() & after.keys())
+        if before[name] != after[name]
     ]

@@ -107,6 +107,13 @@ def test_late_data_makes_a_revision_that_says_what_changed(store: ReportStore) -
     assert store.body(DAY, "nothing.csv") is None
 
 
+def test_a_measure_that_is_new_has_not_changed(store: ReportStore) -> None:
+    publish(store, "one")
+    more: dict[str, Any] = {"files": {"workers.csv": b""}, "digest": "another"}
+    record = store.publish(DAY, totals={"submitted": 4, "pay_cents": 5}, **more).record
+    assert record["history"][1]["changes"] == [{"measure": "submitted", "before": 3, "after": 4}]
+
+
 def test_the_end_of_a_provisional_day_is_no_correction(store: ReportStore) -> None:
     publish(store, "morning", provisional=True)
     publish(store, "noon", provisional=True)

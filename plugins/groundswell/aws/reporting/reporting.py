@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 #: Days that the charts of a day's report look back.
 TREND_DAYS = 28
 #: Inputs that are not data: where only they change, nothing came late.
-_NO_DATA = frozenset({"earlier days", "names of workers", "settings"})
+_NO_DATA = frozenset({"earlier days", "names of workers", "settings", "formulas"})
 
 log = logging.getLogger(__name__)
 
@@ -258,6 +258,8 @@ def _workteam(
 
 def _digests(reports: Reports, inputs: Inputs, day: date) -> dict[str, str]:
     """Return a digest of all that a day's tables follow from, by what it is called in a history."""
+    from groundswell.reports.schema import FORMULAS
+
     settings, store = reports.settings, reports.store
     before = (day - timedelta(days=number) for number in range(1, settings.anomalies.usual_days + 1))
     records = [store.current(each) for each in before]
@@ -267,6 +269,7 @@ def _digests(reports: Reports, inputs: Inputs, day: date) -> dict[str, str]:
         "earlier days": _short([record and record["digest"] for record in records]),
         "names of workers": _short(inputs.names() if settings.shows_names else {}),
         "settings": _short(relevant),
+        "formulas": str(FORMULAS),
     }
 
 

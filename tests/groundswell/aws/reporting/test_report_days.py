@@ -11,6 +11,7 @@ import pytest
 
 from groundswell.aws.reporting.inputs import Inputs
 from groundswell.aws.reporting.publishing import publish
+from groundswell.reports import measures, schema
 from groundswell.reports.names import PSEUDONYM
 from tests.groundswell.aws.reporting.private_days import (
     DAY,
@@ -48,6 +49,20 @@ def test_a_day_is_written_once_and_again_where_late_events_came(tmp_path: Path) 
     page = (tmp_path / "public/days/2026-11-02/report.html").read_text()
     assert "Revised" in page
     assert "UTC" in page
+
+
+def test_a_day_of_other_formulas_is_computed_anew_and_says_so(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with monkeypatch.context() as before:
+        before.setattr(schema, "FORMULAS", schema.FORMULAS - 1)
+        before.setattr(measures, "_HOUR", 60.0)
+        write(reports_in(tmp_path), DAY, usual(DAY))
+    assert write(reports_in(tmp_path), DAY, usual(DAY), now=LATER)["kind"] == "revised"
+    record = reports_in(tmp_path).store.current(DAY)
+    assert record is not None
+    assert record["history"][1]["why"] == "Changed: formulas"
+    assert record["history"][1]["changes"] == [{"measure": "tasks_per_hour", "before": 6.0, "after": 360.0}]
 
 
 def test_a_try_that_died_after_writing_is_told_by_the_next(tmp_path: Path) -> None:
