@@ -1,55 +1,49 @@
 """From the rows of items to what the index says about them, by the state that the run itself goes by."""
 
-# ruff: noqa: S608  names of columns come from here; every value is bound
-
 from __future__ import annotations
 
-import json
-import sqlite3
-from collections import Counter, defaultdict
-from collections.abc import Callable, Iterable, Mapping
+from collections import Counter
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
 from groundswell.ledger import Outcome, RunState
-from groundswell.views.record_rows import Row, decoded, folded, plain
+from groundswell.views.record_rows import CODES, Kept, Row, decoded, folded, plain
 
 #: What an item can be, by number in the file: no HIT yet, asked about, or how the asking ended.
 STATUSES = ("waiting", "open", *(str(each) for each in Outcome))
+_NUMBERS = {status: number for number, status in enumerate(STATUSES)}
 
+#: Columns of an item that its rows give and that are added up.
+COUNTED = ("answers", "cents", "quarantined", "rejected", "withheld", "extended", "leading", "judged")
 #: Columns of an item that are added up.
-SUMMED = (
-    "answers",
-    "cents",
-    "quarantined",
-    "rejected",
-    "withheld",
-    "extended",
-    "leading",
-    "judged",
-    "labelled",
-)
-_WORKER = ("answers", "quarantined", "rejected", "cents", "seconds", "timed", "judged", "agreed")
-_ANSWERS, _QUARANTINED, _REJECTED, _CENTS, _SECONDS, _TIMED, _JUDGED, _AGREED = range(len(_WORKER))
-_SET = (
-    *SUMMED,
-    "status",
-    "label",
-    "seats",
-    "agreement",
-    "confidence",
-    "last",
-)
+SUMMED = (*COUNTED, "labelled")
+#: What is added up per worker.
+OF_WORKERS = ("answers", "quarantined", "rejected", "cents", "seconds", "timed", "judged", "agreed")
 
 
 @dataclass
 class Derived:
-    """What rows say about one item: its columns, and per worker what is added up."""
+    """What rows say about one item.
 
-    columns: dict[str, Any]
-    workers: dict[str, list[int]]
-    last: dict[str, str]
+    Attributes:
+        status: by number.
+        label: that most of its counted answers have; None for a tie or none.
+        counted: by COUNTED.
+        seats: that its HIT was given.
+        agreement: share of the counted answers that have the label; -1 for fewer than two.
+        last: when the last answer was handed in; "" before.
+        workers: worker -> what is added up, by OF_WORKERS; with the time of the last answer besides.
+    """
+
+    status: int
+    label: str | None
+    counted: Sequence[int]
+    seats: int
+    agreement: float
+    last: str
+    workers: dict[str, tuple[list[int], str]]
 
 
 def status_of(state: RunState, item: str) -> str:
@@ -61,9 +55,13 @@ def status_of(state: RunState, item: str) -> str:
 
 def seconds_of(answer: Mapping[str, Any]) -> int | None:
     """Return how long a worker took, None where it is not known or negative."""
+    return _seconds(answer.get("accepted"), answer["submitted"])
+
+
+def _seconds(accepted: Any, submitted: Any) -> int | None:
     try:
-        taken = datetime.fromisoformat(answer["submitted"]) - datetime.fromisoformat(answer["accepted"])
-    except (KeyError, TypeError, ValueError):
+        taken = datetime.fromisoformat(submitted) - datetime.fromisoformat(accepted)
+    except (TypeError, ValueError):
         return None
     seconds = int(taken.total_seconds())
     return seconds if seconds >= 0 else None
@@ -74,161 +72,191 @@ def paid_cents(state: RunState, assignments: Iterable[str]) -> int:
     return sum(int(state.payments[each]["cents"]) for each in assignments if each in state.payments)
 
 
-def derive(state: RunState, item: str, rows: Iterable[tuple[str, Row]]) -> Derived:
-    """Return what a state says about an item.
+def derive(
+    item: str, kept: Sequence[Kept], full: Callable[[int, str], Iterable[Row]], prefix: str
+) -> Derived:
+    """Return what rows say about an item.
 
     Args:
-        state: a state that has all rows of the item.
         item: the item.
-        rows: the rows of the item.
+        kept: all rows of it, as they are kept, in any order.
+        full: see :func:`groundswell.views.record_rows.decoded`.
+        prefix: of the ledger, for messages.
+
+    Raises:
+        LedgerError: the state cannot take the rows.
     """
+    return usual(kept) or by_the_state(item, kept, full, prefix)
+
+
+def by_the_state(
+    item: str, kept: Sequence[Kept], full: Callable[[int, str], Iterable[Row]], prefix: str
+) -> Derived:
+    """Return what the state of the run says about an item by its own rows; as :func:`derive`."""
+    rows = list(decoded(kept, full))
+    state = folded(rows, prefix)
     named = {row["assignment"] for kind, row in rows if kind in {"payments", "withheld"}}
-    answers, counted = state.answers_of(item), state.counted(item)
-    votes = Counter(row["label"] for row in counted)
-    top = max(votes.values(), default=0)
-    leaders = [label for label, count in votes.items() if count == top]
-    several = len(counted) > 1
+    answers = state.answers_of(item)
     waiting = [
         each
         for each in named
         if each in state.withheld and each not in state.payments and each not in state.rejections
     ]
-    first = state.hits.get(item)
-    columns = {
-        "status": STATUSES.index(status_of(state, item)),
-        "label": leaders[0] if len(leaders) == 1 else None,
-        "answers": len(answers),
-        "seats": state.seats.get(item, 0),
-        "agreement": round(top / len(counted), 4) if several else -1.0,
-        "cents": paid_cents(state, named),
-        "last": plain(max((str(row["submitted"]) for row in answers), default="")),
-        "quarantined": sum(row["label"] is None for row in answers),
-        "rejected": state.rejected_of(item),
-        "withheld": len(waiting),
-        "extended": int(first is not None and state.seats.get(item, 0) > first["seats"]),
-        "leading": top if several else 0,
-        "judged": len(counted) if several else 0,
-    }
-    leading = leaders[0] if len(leaders) == 1 else object()
-    found = Derived(columns, defaultdict(lambda: [0] * len(_WORKER)), {})
-    for row in answers:
-        _add_worker(found, state, row, leading if several else None)
+    first, seats = state.hits.get(item), state.seats.get(item, 0)
+    votes = Counter(row["label"] for row in state.counted(item))
+    found = _summed(
+        votes,
+        [
+            (
+                plain(str(row["worker"])),
+                row["label"],
+                row.get("accepted"),
+                row["submitted"],
+                paid_cents(state, (row["assignment"],)),
+                state.is_rejected(row["assignment"]),
+            )
+            for row in answers
+        ],
+    )
+    for kind, row in rows:
+        if kind == "answers":  # also those that the state does not keep: what was seen last stays seen
+            worker, submitted = plain(str(row["worker"])), plain(row["submitted"])
+            sums, latest = found.workers.get(worker) or ([0] * len(OF_WORKERS), "")
+            found.workers[worker] = (sums, max(latest, submitted))
+    found.status = _NUMBERS[status_of(state, item)]
+    found.seats = seats
+    extended = int(first is not None and seats > first["seats"])
+    counted = list(found.counted)
+    counted[1:6] = (
+        paid_cents(state, named),
+        counted[2],
+        state.rejected_of(item),
+        len(waiting),
+        extended,
+    )
+    found.counted = counted
     return found
 
 
-def _add_worker(found: Derived, state: RunState, row: Row, leading: object) -> None:
-    worker, assignment, seconds = plain(row["worker"]), row["assignment"], seconds_of(row)
-    readable, rejected = row["label"] is not None, state.is_rejected(assignment)
-    sums = found.workers[worker]
-    sums[_ANSWERS] += 1
-    sums[_QUARANTINED] += not readable
-    sums[_REJECTED] += rejected
-    sums[_CENTS] += paid_cents(state, (assignment,))
-    if seconds is not None:
-        sums[_SECONDS] += seconds
-        sums[_TIMED] += 1
-    if leading is not None and readable and not rejected:
-        sums[_JUDGED] += 1
-        sums[_AGREED] += row["label"] == leading
-    found.last[worker] = max(found.last.get(worker, ""), plain(row["submitted"]))
+_Answer = tuple[str, str | None, Any, str, int, bool]
 
 
-class Deriving:
-    """Brings items up to date whose rows or labels have changed, in one transaction.
+def _summed(votes: Counter[str], answers: Sequence[_Answer]) -> Derived:
+    """Return what answers (worker, label, accepted, submitted, cents, whether rejected) come to.
 
-    :param db: the index.
-    :param prefix: of the ledger, for messages.
-    :param full: returns the whole rows of an assignment in a part.
+    Args:
+        votes: of the counted ones.
+        answers: all.
     """
-
-    def __init__(
-        self, db: sqlite3.Connection, prefix: str, full: Callable[[int, str], Iterable[Row]]
-    ) -> None:
-        self._db = db
-        self._prefix = prefix
-        self._full = full
-        self._tallies: defaultdict[tuple[int, int], Counter[str]] = defaultdict(Counter)
-        self._workers: defaultdict[int, list[int]] = defaultdict(lambda: [0] * len(_WORKER))
-        self._last: dict[int, str] = {}
-        self._worker_ids: dict[str, int] = {}
-        self._label_ids: dict[str, int] = {}
-
-    def some(self, most: int) -> int:
-        """Bring up to so many items up to date; return how many it were."""
-        columns = ", ".join(f"items.{name}" for name in ("id", "item", "status", "label", *SUMMED))
-        found = self._db.execute(
-            f"SELECT {columns}, records.body, records.tally, "
-            "given.label, given.confidence FROM dirty JOIN items ON items.id = dirty.item "
-            "LEFT JOIN records ON records.item = dirty.item LEFT JOIN given ON given.item = dirty.item "
-            "ORDER BY dirty.item LIMIT ?",
-            (most,),
-        ).fetchall()
-        rows = {each[1]: list(decoded(each[1], each[-4] or "", self._full)) for each in found}
-        state = folded((pair for each in rows.values() for pair in each), self._prefix)
-        updates, tallies, done = [], [], []
-        for number, item, status, label, *rest in found:
-            *summed, _, tally, given, confidence = rest
-            derived = derive(state, item, rows[item])
-            new = derived.columns | {"labelled": int(given is not None)}
-            new["confidence"] = -1.0 if confidence is None else confidence
-            new["label"] = self.label_id(new["label"]) if given is None else given
-            self._count(status, label, dict(zip(SUMMED, summed, strict=True)), new)
-            updates.append((*(new[name] for name in _SET), number))
-            tallies.append((self._count_workers(json.loads(tally or "[]"), derived), number))
-            done.append((number,))
-        assignments = ", ".join(f"{name} = ?" for name in _SET)
-        self._db.executemany(f"UPDATE items SET {assignments} WHERE id = ?", updates)
-        self._db.executemany("UPDATE records SET tally = ? WHERE item = ?", tallies)
-        self._db.executemany("DELETE FROM dirty WHERE item = ?", done)
-        self._flush()
-        return len(found)
-
-    def label_id(self, label: str | None) -> int:
-        """Return the number of a label; 0 for none."""
-        if label is None:
-            return 0
-        text = plain(str(label))
-        if text not in self._label_ids:
-            self._label_ids[text] = _number(self._db, "labels", "label", text)
-        return self._label_ids[text]
-
-    def _count(self, status: int, label: int, old: Mapping[str, int], new: Mapping[str, Any]) -> None:
-        if status >= 0:
-            before = self._tallies[status, label]
-            before.subtract({**old, "items": 1})
-        after = self._tallies[new["status"], new["label"]]
-        after.update({name: new[name] for name in SUMMED} | {"items": 1})
-
-    def _count_workers(self, before: Iterable[list[int]], derived: Derived) -> str:
-        """Take an item's old sums from its workers, add the new; return the new ones as they are kept."""
-        for number, *values in before:
-            self._workers[number] = [a - b for a, b in zip(self._workers[number], values, strict=True)]
-        kept = []
-        for worker, values in derived.workers.items():
-            if worker not in self._worker_ids:
-                self._worker_ids[worker] = _number(self._db, "workers", "worker", worker)
-            number = self._worker_ids[worker]
-            self._workers[number] = [a + b for a, b in zip(self._workers[number], values, strict=True)]
-            self._last[number] = max(derived.last[worker], self._last.get(number, ""))
-            kept.append([number, *values])
-        return json.dumps(kept, separators=(",", ":"))
-
-    def _flush(self) -> None:
-        names = ("items", *SUMMED)
-        sums = ", ".join(f"{name} = {name} + excluded.{name}" for name in names)
-        self._db.executemany(
-            f"INSERT INTO tallies (status, label, {', '.join(names)}) VALUES (?, ?{', ?' * len(names)}) "
-            f"ON CONFLICT DO UPDATE SET {sums}",
-            [(*key, *(counts[name] for name in names)) for key, counts in self._tallies.items()],
-        )
-        self._db.execute("DELETE FROM tallies WHERE items = 0")
-        sums = ", ".join(f"{name} = {name} + ?" for name in _WORKER)
-        self._db.executemany(
-            f"UPDATE workers SET {sums}, last = max(last, ?) WHERE id = ?",
-            [(*values, self._last.get(number, ""), number) for number, values in self._workers.items()],
-        )
+    top = max(votes.values(), default=0)
+    leaders = [label for label, count in votes.items() if count == top]
+    label = leaders[0] if len(leaders) == 1 else None
+    total = sum(votes.values())
+    several = total > 1
+    workers: dict[str, tuple[list[int], str]] = {}
+    last, unreadable = "", 0
+    for worker, said, accepted, submitted, cents, rejected in answers:
+        sums, latest = workers.get(worker) or ([0] * len(OF_WORKERS), "")
+        seconds = _seconds(accepted, submitted)
+        unreadable += said is None
+        sums[0] += 1
+        sums[1] += said is None
+        sums[2] += rejected
+        sums[3] += cents
+        if seconds is not None:
+            sums[4] += seconds
+            sums[5] += 1
+        if several and said is not None and not rejected:
+            sums[6] += 1
+            sums[7] += label is not None and said == label
+        submitted = plain(submitted)
+        workers[worker] = (sums, max(latest, submitted))
+        last = max(last, submitted)
+    return Derived(
+        status=0,
+        label=label,
+        counted=(len(answers), 0, unreadable, 0, 0, 0, top if several else 0, total if several else 0),
+        seats=0,
+        agreement=round(top / total, 4) if several else -1.0,
+        last=last,
+        workers=workers,
+    )
 
 
-def _number(db: sqlite3.Connection, table: str, column: str, text: str) -> int:
-    db.execute(f"INSERT INTO {table} ({column}) VALUES (?) ON CONFLICT DO NOTHING", (text,))
-    return int(db.execute(f"SELECT id FROM {table} WHERE {column} = ?", (text,)).fetchone()[0])
+_HITS, _ANSWERS, _PAYMENTS = CODES["hits"], CODES["answers"], CODES["payments"]
+_RESERVATIONS, _EXTENSIONS, _OUTCOMES = CODES["reservations"], CODES["extensions"], CODES["outcomes"]
+#: Kind -> columns of a row that says nothing unusual, with its kind and item; None: any.
+_USUAL = {
+    _HITS: 5,
+    _ANSWERS: 10,
+    _PAYMENTS: 5,
+    _RESERVATIONS: 5,
+    _EXTENSIONS: 4,
+    _OUTCOMES: 5,
+    CODES["expirations"]: 2,
+    CODES["deletions"]: 2,
+}
+
+
+def usual(kept: Sequence[Kept]) -> Derived | None:
+    """Return what :func:`by_the_state` returns for rows as most items have them, else None.
+
+    Such an item has one HIT at most, answers that are known once, payments, and one ending that nothing can
+    take back: nobody was rejected, nothing withheld, no seat replaced, and it did not end for want of money.
+    """
+    hits: list[Kept] = []
+    endings: list[Kept] = []
+    answers: dict[str, Kept] = {}
+    paid: dict[str, int] = {}
+    seats = count = 0
+    for row in kept:
+        code = row[0]
+        if _USUAL.get(code) != len(row):
+            return None
+        if code == _ANSWERS:
+            answers[row[2]] = row
+            count += 1
+        elif code == _PAYMENTS:
+            paid[row[2]] = int(row[3])
+            count += 1
+        elif code == _HITS:
+            hits.append(row)
+            seats = max(seats, row[3])
+        elif code == _EXTENSIONS:
+            seats = max(seats, row[2])
+        elif code == _OUTCOMES:
+            endings.append(row)
+    if len(hits) > 1 or len(answers) + len(paid) != count or not _final(endings):
+        return None
+    return _of_usual(hits, endings, answers, paid, seats)
+
+
+def _final(endings: Sequence[Kept]) -> bool:
+    """Return whether there is no ending, or one that stands whatever else is known."""
+    if not endings:
+        return True
+    _, _, outcome, seats, rejected = endings[0]
+    return len(endings) == 1 and outcome != Outcome.BUDGET and seats >= 0 and rejected >= 0
+
+
+def _of_usual(
+    hits: Sequence[Kept],
+    endings: Sequence[Kept],
+    answers: Mapping[str, Kept],
+    paid: Mapping[str, int],
+    seats: int,
+) -> Derived:
+    votes: Counter[str] = Counter()
+    several: list[_Answer] = []
+    for assignment, (_, _, _, worker, accepted, submitted, label, *_) in answers.items():
+        if label is not None:
+            votes[label] += 1
+        several.append((plain(worker), label, accepted, submitted, paid.get(assignment, 0), False))
+    found = _summed(votes, several)
+    found.status = _NUMBERS[endings[0][2]] if endings else int(bool(hits))
+    found.seats = seats
+    counted = list(found.counted)
+    counted[1] = sum(paid.values())
+    counted[5] = int(bool(hits) and seats > hits[0][3])
+    found.counted = counted
+    return found

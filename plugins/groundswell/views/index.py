@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import hashlib
 import hmac
-import json
 import secrets
 import sqlite3
 from collections.abc import Callable, Mapping
@@ -23,9 +22,11 @@ from groundswell.ledger import Ledger, RunState
 from groundswell.ledger.ledger import decode
 from groundswell.views.deriving import STATUSES, SUMMED, paid_cents, seconds_of, status_of
 from groundswell.views.index_file import IndexFile
+from groundswell.views.packs import Packs, found_in
 from groundswell.views.paging import ItemRow, Page, Query, page_of
-from groundswell.views.record_rows import Row, decoded, folded, plain
-from groundswell.views.syncing import Overtaken, Synced, Syncing, get, synced, whole_rows
+from groundswell.views.record_rows import Row, decoded, folded, parsed_lines, plain
+from groundswell.views.remembered import Overtaken, get
+from groundswell.views.syncing import Synced, Syncing, synced, whole_rows
 
 __all__ = [
     "STATUSES",
@@ -251,9 +252,10 @@ class RunIndex:
         :param status: only items of this status.
         :param label: only items with this label; "" for items without one.
         :param search: only items whose id begins so, in upper or lower case; where none does, whose id
-            contains it.
-        :param sort: position (in the dataset), item, answers, agreement, confidence, cents or last; unknown
-            values come first.
+            contains it. No character of it has a meaning of its own.
+        :param sort: position (in the dataset), item, status (as a run goes through them: waiting, open, then
+            how it ended), label (by its text), answers, agreement, confidence, cents or last; unknown values
+            come first, and equal ones are in the order of the dataset.
         :param page: from 1; not looked at where ``after`` is given.
         :param after: :attr:`Page.after` of the page before: as fast at the end as at the beginning.
         :param size: rows of a page, 500 at most.
@@ -302,14 +304,15 @@ class RunIndex:
         self, db: sqlite3.Connection, item: str, ledger: Ledger | None
     ) -> tuple[Callable[[Mapping[str, str] | None], ItemView], str | None] | None:
         row = db.execute(
-            "SELECT records.body, given.body, parts.key FROM items "
-            "LEFT JOIN records ON records.item = items.id LEFT JOIN given ON given.item = items.id "
-            "LEFT JOIN parts ON parts.id = items.part WHERE items.item = ?",
-            (item,),
+            "SELECT items.pack, records.body, given.body, parts.key FROM items "
+            "LEFT JOIN records ON records.item = items.id LEFT JOIN given ON given.id = items.given "
+            "LEFT JOIN parts ON parts.id = items.part "
+            "WHERE items.item = ? COLLATE NOCASE AND items.item = ?",  # by the index, then exactly
+            (item, item),
         ).fetchone()
         if row is None:
             return None
-        record, given, key = row
+        pack, record, given, key = row
 
         def full(part: int, assignment: str) -> list[Row]:
             if ledger is None:
@@ -318,7 +321,8 @@ class RunIndex:
                 )
             return list(whole_rows(db, ledger, part, assignment))
 
-        rows = list(decoded(item, record or "", full))
+        kept = Packs(db).rows(pack, item) + parsed_lines(record or "")
+        rows = list(decoded(kept, full))
         state = folded(rows, str(self.path))
         paid = paid_cents(state, {row["assignment"] for kind, row in rows if kind == "payments"})
 
@@ -329,7 +333,7 @@ class RunIndex:
                 status=status_of(state, item),
                 values=values,
                 answers=tuple(self._answer(state, each) for each in state.answers_of(item)),
-                label_row=None if given is None else json.loads(given),
+                label_row=None if given is None else found_in(given, item)[0],
                 hit=None if hit is None else str(hit["hit"]),
                 seats=state.seats.get(item, 0),
                 expires=state.expires.get(item),
@@ -367,7 +371,7 @@ def _counts(db: sqlite3.Connection) -> Counts:
     by_status = {STATUSES[status]: count for status, count in statuses}
     labels = db.execute(
         "SELECT labels.label, sum(tallies.items) FROM tallies JOIN labels ON labels.id = tallies.label "
-        "GROUP BY tallies.label ORDER BY labels.label"
+        "WHERE tallies.label != 0 GROUP BY tallies.label ORDER BY labels.label"
     )
     [workers] = db.execute("SELECT count(*) FROM workers WHERE answers > 0").fetchone()
     return Counts(

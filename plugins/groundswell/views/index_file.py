@@ -13,10 +13,12 @@ from typing import TypeVar
 from groundswell.errors import LedgerError
 
 #: Files of another version are made anew.
-VERSION = 1
+VERSION = 2
 #: Wait so long for another process's write, in seconds.
 _PATIENCE = 10.0
 _CACHE_KIB = 65_536
+#: Pages that are given back to the disk at once.
+_FREE_PAGES = 10_000
 _MB = 1_000_000
 #: What SQLite keeps beside a file.
 _BESIDE = ("", "-wal", "-shm", "-journal")
@@ -24,6 +26,8 @@ _BESIDE = ("", "-wal", "-shm", "-journal")
 #: Sorts of items that have an index: name -> column. Each index also holds what is filtered by.
 SORTED = {
     "item": "item COLLATE NOCASE",
+    "status": "status",
+    "label": "label",
     "answers": "answers",
     "agreement": "agreement",
     "confidence": "confidence",
@@ -31,8 +35,8 @@ SORTED = {
     "last": "last",
 }
 _INDEXES = {f"by_{name}": f"{column}, id, status, label" for name, column in SORTED.items()} | {
-    "by_status": "status, label, id",
-    "by_label": "label, status, id",
+    "by_status": "status, id, label",
+    "by_label": "label, id, status",
 }
 
 _TABLES = """
@@ -43,36 +47,28 @@ CREATE TABLE IF NOT EXISTS parts (
 CREATE INDEX IF NOT EXISTS parts_to_do ON parts (kind, id) WHERE done = 0;
 CREATE TABLE IF NOT EXISTS items (
     id INTEGER PRIMARY KEY,
-    item TEXT NOT NULL UNIQUE,
-    part INTEGER,
-    status INTEGER NOT NULL DEFAULT -1,
-    label INTEGER NOT NULL DEFAULT 0,
-    answers INTEGER NOT NULL DEFAULT 0,
-    seats INTEGER NOT NULL DEFAULT 0,
-    agreement REAL NOT NULL DEFAULT -1,
-    confidence REAL NOT NULL DEFAULT -1,
-    cents INTEGER NOT NULL DEFAULT 0,
-    last TEXT NOT NULL DEFAULT '',
-    quarantined INTEGER NOT NULL DEFAULT 0,
-    rejected INTEGER NOT NULL DEFAULT 0,
-    withheld INTEGER NOT NULL DEFAULT 0,
-    extended INTEGER NOT NULL DEFAULT 0,
-    leading INTEGER NOT NULL DEFAULT 0,
-    judged INTEGER NOT NULL DEFAULT 0,
-    labelled INTEGER NOT NULL DEFAULT 0
+    item TEXT NOT NULL,
+{columns}
 );
-CREATE TABLE IF NOT EXISTS records (
-    item INTEGER PRIMARY KEY, body TEXT NOT NULL, tally TEXT NOT NULL DEFAULT '[]'
+CREATE TABLE IF NOT EXISTS fresh (
+    place INTEGER,
+    item TEXT NOT NULL,
+{columns}
 );
-CREATE TABLE IF NOT EXISTS given (
-    item INTEGER PRIMARY KEY,
-    generation INTEGER NOT NULL, label INTEGER NOT NULL, confidence REAL NOT NULL, body TEXT NOT NULL
-);
-CREATE TABLE IF NOT EXISTS dirty (item INTEGER PRIMARY KEY);
+CREATE TABLE IF NOT EXISTS staged (id INTEGER PRIMARY KEY, heap INTEGER NOT NULL, body BLOB NOT NULL);
+CREATE INDEX IF NOT EXISTS staged_heaps ON staged (heap);
+CREATE TABLE IF NOT EXISTS packs (id INTEGER PRIMARY KEY, body BLOB NOT NULL);
+CREATE TABLE IF NOT EXISTS records (item INTEGER PRIMARY KEY, body TEXT NOT NULL, tally TEXT);
+CREATE TABLE IF NOT EXISTS given (id INTEGER PRIMARY KEY AUTOINCREMENT, body BLOB NOT NULL);
+CREATE TABLE IF NOT EXISTS names (place INTEGER PRIMARY KEY, body BLOB NOT NULL);
+CREATE TABLE IF NOT EXISTS dirty (
+    pack INTEGER NOT NULL, item INTEGER NOT NULL, PRIMARY KEY (pack, item)
+) WITHOUT ROWID;
 CREATE TABLE IF NOT EXISTS loose (
     kind TEXT NOT NULL, body TEXT NOT NULL, PRIMARY KEY (kind, body)
 ) WITHOUT ROWID;
-CREATE TABLE IF NOT EXISTS labels (id INTEGER PRIMARY KEY, label TEXT NOT NULL UNIQUE);
+CREATE TABLE IF NOT EXISTS labels (id INTEGER PRIMARY KEY, label TEXT UNIQUE);
+INSERT OR IGNORE INTO labels VALUES (0, NULL);
 CREATE TABLE IF NOT EXISTS workers (
     id INTEGER PRIMARY KEY,
     worker TEXT NOT NULL UNIQUE,
@@ -101,6 +97,28 @@ CREATE TABLE IF NOT EXISTS tallies (
     PRIMARY KEY (status, label)
 ) WITHOUT ROWID;
 """
+# part: of the dataset, where its columns are; pack and given: where its first rows and its label's row are;
+# lead: the label that most answers have; label: what a consolidation gave it, else lead
+_ITEM_COLUMNS = """\
+    part INTEGER,
+    pack INTEGER NOT NULL DEFAULT 0,
+    given INTEGER NOT NULL DEFAULT 0,
+    lead INTEGER NOT NULL DEFAULT 0,
+    status INTEGER NOT NULL DEFAULT -1,
+    label INTEGER NOT NULL DEFAULT 0,
+    answers INTEGER NOT NULL DEFAULT 0,
+    seats INTEGER NOT NULL DEFAULT 0,
+    agreement REAL NOT NULL DEFAULT -1,
+    confidence REAL NOT NULL DEFAULT -1,
+    cents INTEGER NOT NULL DEFAULT 0,
+    last TEXT NOT NULL DEFAULT '',
+    quarantined INTEGER NOT NULL DEFAULT 0,
+    rejected INTEGER NOT NULL DEFAULT 0,
+    withheld INTEGER NOT NULL DEFAULT 0,
+    extended INTEGER NOT NULL DEFAULT 0,
+    leading INTEGER NOT NULL DEFAULT 0,
+    judged INTEGER NOT NULL DEFAULT 0,
+    labelled INTEGER NOT NULL DEFAULT 0"""
 
 T = TypeVar("T")
 
@@ -200,6 +218,8 @@ class IndexFile:
         return self._writer()
 
     def _prepare(self, db: sqlite3.Connection, *, new: bool) -> None:
+        if new:
+            db.execute("PRAGMA auto_vacuum = INCREMENTAL")
         page = int(db.execute("PRAGMA page_size").fetchone()[0])
         db.execute(f"PRAGMA max_page_count = {max(1, self.limit_bytes // page)}")
         db.execute("PRAGMA journal_mode = WAL")
@@ -217,18 +237,31 @@ def _closed_on_error(db: sqlite3.Connection) -> Iterator[sqlite3.Connection]:
         raise
 
 
-def make_index(db: sqlite3.Connection) -> bool:
+def make_indexes(db: sqlite3.Connection) -> bool:
     """Make one of the indexes by which pages of items are found; return whether one was missing.
 
     They are made once the first look at a ledger is complete: keeping them up to date from the beginning
     would cost far more.
     """
     there = {name for (name,) in db.execute("SELECT name FROM sqlite_master WHERE type = 'index'")}
-    for name, columns in _INDEXES.items():
-        if name not in there:
-            db.execute(f"CREATE INDEX IF NOT EXISTS {name} ON items ({columns})")
-            return True
-    return False
+    missing = [name for name in _INDEXES if name not in there]
+    for name in missing[:1]:
+        make_index(db, name)
+    return bool(missing)
+
+
+def make_index(db: sqlite3.Connection, name: str) -> None:
+    """Make one of the indexes by which pages of items are found."""
+    db.execute(f"CREATE INDEX IF NOT EXISTS {name} ON items ({_INDEXES[name]})")
+
+
+def give_back(db: sqlite3.Connection) -> bool:
+    """Give some of what the file does not need any more back to the disk; return whether there was enough."""
+    [free], [pages] = (db.execute(f"PRAGMA {name}").fetchone() for name in ("freelist_count", "page_count"))
+    if free < max(256, pages // 8):
+        return False
+    db.execute(f"PRAGMA incremental_vacuum({_FREE_PAGES})").fetchall()
+    return True
 
 
 def _connect(path: Path) -> sqlite3.Connection:
@@ -242,4 +275,5 @@ def _version(db: sqlite3.Connection) -> int:
 
 def _create(db: sqlite3.Connection) -> None:
     # All at once: another process sees no table of it, or all
-    db.executescript(f"BEGIN IMMEDIATE;{_TABLES}PRAGMA user_version = {VERSION};COMMIT;")
+    tables = _TABLES.format(columns=_ITEM_COLUMNS)
+    db.executescript(f"BEGIN IMMEDIATE;{tables}PRAGMA user_version = {VERSION};COMMIT;")

@@ -28,18 +28,24 @@ def version_of_labels(ledger: Ledger, keys: Sequence[str] | None = None) -> str:
     return f"{updated(ledger, CONSOLIDATION)} {digest[:16]}"
 
 
-def label_rows(ledger: Ledger, *, skip: int = 0) -> Iterator[dict[str, Any]]:
+def label_rows(ledger: Ledger, *, start: int = 0) -> Iterator[dict[str, Any]]:
     """Yield the label rows of the run's latest consolidation; the whole is never in memory where it streams.
-
-    Consolidating again writes another part. Which one counts is what the run handed over last; where that is
-    missing, the part with the latest time.
 
     Args:
         ledger: the run's.
-        skip: rows to leave out from the beginning, without reading what they say.
+        start: bytes to leave out from the beginning; see :func:`placed_label_rows`.
 
     Raises:
         LedgerError: a row is damaged; it names the object and the line.
+    """
+    return (row for _, row in placed_label_rows(ledger, start=start))
+
+
+def placed_label_rows(ledger: Ledger, *, start: int = 0) -> Iterator[tuple[int, dict[str, Any]]]:
+    """Yield (where it ends, row) of the label rows; from such an end on, reading can go on another time.
+
+    Consolidating again writes another part. Which one counts is what the run handed over last; where that is
+    missing, the part with the latest time.
     """
     handed_over = f"_labels/{ledger.batch}/{ledger.run_id}.jsonl"
     keys = list(ledger.store.keys(f"{ledger.prefix}labels/"))
@@ -51,9 +57,11 @@ def label_rows(ledger: Ledger, *, skip: int = 0) -> Iterator[dict[str, Any]]:
         key = handed_over
     else:
         key = max(keys, key=lambda each: (_first_time(ledger.store, each), each))
-    for number, line in enumerate(lines(ledger.store, key), start=1):
-        if number > skip and line:
-            yield parsed(line, key, number)
+    end = start
+    for number, line in enumerate(lines(ledger.store, key, start=start), start=1):
+        end += len(line) + 1
+        if line:
+            yield end, parsed(line, key, number, after=start)
 
 
 def _first_time(store: PartStore, key: str) -> str:

@@ -9,7 +9,7 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from typing import Any
 
 from groundswell.errors import LedgerError
-from groundswell.ledger import Ledger, Outcome, PartStore
+from groundswell.ledger import FolderStore, Ledger, Outcome, PartStore
 from groundswell.ledger.ledger import READERS
 
 _NUMBER, _TEXT_OR_NOTHING = (int, float), (str, type(None))
@@ -65,6 +65,9 @@ def bodies(store: PartStore, keys: Iterable[str]) -> Iterator[tuple[str, bytes]]
     Raises:
         LedgerError: one is not there.
     """
+    if isinstance(store, FolderStore):  # nothing to wait for: threads would cost more than reading does
+        yield from ((key, _there(key, store.get(key))) for key in keys)
+        return
     with ThreadPoolExecutor(READERS) as readers:
         ahead: deque[tuple[str, Future[bytes | None]]] = deque()
         for key in keys:
@@ -76,10 +79,13 @@ def bodies(store: PartStore, keys: Iterable[str]) -> Iterator[tuple[str, bytes]]
 
 
 def _body(key: str, reading: Future[bytes | None]) -> tuple[str, bytes]:
-    body = reading.result()
+    return key, _there(key, reading.result())
+
+
+def _there(key: str, body: bytes | None) -> bytes:
     if body is None:
         raise LedgerError(f"{key} is gone; restore this object from a backup or version")
-    return key, body
+    return body
 
 
 def checked(kind: str, row: dict[str, Any], key: str) -> dict[str, Any]:
@@ -109,25 +115,36 @@ def _wrong(key: str, name: str, row: dict[str, Any]) -> LedgerError:
     )
 
 
-def parsed(line: bytes, key: str, number: int) -> dict[str, Any]:
-    """Return a line of a part as a row. Raises LedgerError where it is damaged or no object."""
+def parsed(line: bytes, key: str, number: int, *, after: int = 0) -> dict[str, Any]:
+    """Return a line of a part as a row. Raises LedgerError where it is damaged or no object.
+
+    Args:
+        line: the line.
+        key: name of the part.
+        number: of the line, from 1.
+        after: bytes of the part before line 1.
+    """
+    where = f"{key} line {number}" + (f" after byte {after}" if after else "")
     try:
         row = json.loads(line)
     except (ValueError, RecursionError) as error:
         raise LedgerError(
-            f"{key} line {number} is not JSON ({error}); restore this object from a backup or version"
+            f"{where} is not JSON ({error}); restore this object from a backup or version"
         ) from error
     if not isinstance(row, dict):
-        raise LedgerError(
-            f"{key} line {number} is no JSON object; restore this object from a backup or version"
-        )
+        raise LedgerError(f"{where} is no JSON object; restore this object from a backup or version")
     return row
 
 
-def lines(store: PartStore, key: str) -> Iterator[bytes]:
+def lines(store: PartStore, key: str, *, start: int = 0) -> Iterator[bytes]:
     """Yield the lines of an object without their ends; none where it does not exist.
 
     A store with a method ``chunks`` (key -> the object in pieces, or None) is read piece by piece.
+
+    Args:
+        store: where the object is.
+        key: its name.
+        start: bytes to leave out from the beginning.
     """
     chunks: Callable[[str], Iterable[bytes] | None] | None = getattr(store, "chunks", None)
     if chunks is None:
@@ -137,6 +154,8 @@ def lines(store: PartStore, key: str) -> Iterator[bytes]:
         pieces = chunks(key)
     rest = b""
     for piece in pieces or ():
+        if start:
+            start, piece = max(0, start - len(piece)), piece[start:]
         *whole, rest = (rest + piece).split(b"\n")
         yield from whole
     if rest:

@@ -9,7 +9,8 @@ from typing import Any
 
 from groundswell.errors import LedgerError
 from groundswell.ledger import RunState
-from groundswell.views.reading import checked
+from groundswell.views.alike_rows import taken_apart
+from groundswell.views.reading import checked, rows_of
 
 Row = dict[str, Any]
 
@@ -34,39 +35,60 @@ _SOMETIMES: dict[str, tuple[str, ...]] = {
     "outcomes": ("number",),
 }
 ABOUT_ITEMS = tuple(_COLUMNS)
-_CODES = {kind: code for code, kind in enumerate(ABOUT_ITEMS)}
+CODES = {kind: code for code, kind in enumerate(ABOUT_ITEMS)}
 #: Kinds of which only the types have to be checked, so that rows like one that was good are good as well.
 _LIKE_OTHERS = frozenset(_COLUMNS) - {"outcomes", "reservations"}
 
-_encode = json.JSONEncoder(ensure_ascii=True, separators=(",", ":")).encode
+encode = json.JSONEncoder(ensure_ascii=True, separators=(",", ":")).encode
+
+#: A row as it is kept: number of its kind, item, then its columns; answers end in part and checksum.
+Kept = list[Any]
 
 
 class Encoding:
-    """Turns the rows of parts into the records of items."""
+    """Turns the rows of parts into the lines of which the records of items are made."""
 
     def __init__(self) -> None:
         self._good: set[tuple[Any, ...]] = set()
 
-    def kept(self, kind: str, row: Row, line: str, part: int, key: str) -> list[Any]:
-        """Return what is kept of a row.
+    def lines(self, kind: str, body: bytes, part: int, key: str) -> Iterator[tuple[bytes, bytes]]:
+        """Yield (item as JSON, line) for each row of a part.
 
         Args:
             kind: its kind.
-            row: the row.
-            line: the row as it is in its part.
-            part: number of the part, by which the whole answer can be found again.
-            key: name of the part, for messages.
+            body: its body.
+            part: its number, by which the whole answer can be found again.
+            key: its name, for messages.
 
         Raises:
-            LedgerError: the row is none that the state can take.
+            LedgerError: a row is none that the state can take.
         """
+        rows = taken_apart(kind, body)
+        if rows is None:
+            for text, row in rows_of(body, key):
+                kept = self._kept(kind, row, text, part, key)
+                yield encode(kept[1]).encode(), encode(kept).encode()
+            return
+        start = b"[%d," % CODES[kind]
+        if kind == "answers":
+            for line, tokens in zip(body.split(b"\n"), rows, strict=False):
+                end = b"%d,%d]" % (part, zlib.crc32(line))
+                yield tokens[0], start + b",".join(tokens) + end
+        elif kind == "reservations":
+            for item, seats, number, token, _ in rows:
+                yield item, start + b"%b,%b,%b,%d]" % (item, seats, number, zlib.crc32(token[1:-1]))
+        else:
+            for tokens in rows:
+                yield tokens[0], start + b",".join(tokens[:-1]) + b"]"
+
+    def _kept(self, kind: str, row: Row, line: str, part: int, key: str) -> Kept:
         # Rows by the million are alike: what a row of these columns and types must have is looked at once
         alike = (kind, *row, *map(type, row.values()))
         if alike not in self._good:
             checked(kind, row, key)
             if kind in _LIKE_OTHERS:
                 self._good.add(alike)
-        values: list[Any] = [_CODES[kind]]
+        values: Kept = [CODES[kind], plain(row["item"])]
         columns, sometimes = _COLUMNS[kind], _SOMETIMES.get(kind, ())
         some = {name: row[name] for name in sometimes if name in row} if sometimes else {}
         usual = [row[name] for name in columns if name in row]
@@ -81,22 +103,23 @@ class Encoding:
         return values
 
 
-def as_record(rows: list[list[Any]]) -> str:
-    """Return rows as text; such texts joined by commas are an item's record."""
-    return _encode(rows)[1:-1]
+def parsed_lines(body: str | bytes) -> list[Kept]:
+    """Return the rows of lines, one below the other."""
+    text = body if isinstance(body, str) else body.decode("ascii")
+    found: list[Kept] = json.loads("[" + text.replace("\n", ",") + "]")
+    return found
 
 
-def decoded(item: str, record: str, full: Callable[[int, str], Iterable[Row]]) -> Iterator[tuple[str, Row]]:
+def decoded(kept: Iterable[Kept], full: Callable[[int, str], Iterable[Row]]) -> Iterator[tuple[str, Row]]:
     """Yield (kind, row) of an item's record.
 
     Args:
-        item: the item.
-        record: what :func:`as_record` made of its rows, joined by commas.
+        kept: its rows as they are kept.
         full: returns the whole rows of an assignment in a part. It is asked only where twins wrote different
             rows of one answer, of which the state keeps one by the whole text.
     """
     answers: dict[str, list[tuple[Row, int, int]]] = {}
-    for code, *values in json.loads(f"[{record}]"):
+    for code, item, *values in kept:
         kind = ABOUT_ITEMS[code]
         if kind == "answers":
             *values, part, checksum = values

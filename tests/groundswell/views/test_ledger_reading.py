@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from groundswell.errors import LedgerError
 from groundswell.ledger import FolderStore, Ledger
 from groundswell.ledger.ledger import READERS, encode
-from groundswell.views.label_rows import label_rows, version_of_labels
+from groundswell.views.label_rows import label_rows, placed_label_rows, version_of_labels
 from groundswell.views.reading import bodies, lines
 from tools.chaos.memory_store import MemoryStore
 
@@ -85,7 +85,9 @@ class TestLabels:
         assert (self.found(ledger), version_of_labels(ledger)) == (set(), "")
         ledger.append("labels", self.rows("x"))
         assert self.found(ledger) == {"x"}
-        assert [row["item"] for row in label_rows(ledger, skip=1)] == ["b", "c"]
+        ends = [(row["item"], end) for end, row in placed_label_rows(ledger)]
+        for place, (_, end) in enumerate(ends, start=1):
+            assert [(row["item"], at) for at, row in placed_label_rows(ledger, start=end)] == ends[place:]
 
     @pytest.mark.parametrize("latest", ["x", "y", "z"])
     def test_what_was_handed_over_last_counts(self, latest: str) -> None:

@@ -1,0 +1,259 @@
+"""The first building of an index, all at once: far cheaper per item than keeping an index up to date.
+
+Parts tell about items in any order, and a run may have more rows than fit into memory. So their rows are
+first laid aside in heaps by item; then, heap by heap, all rows of some thousand items are at hand, and each
+of these items is written once, complete. It can stop between any two steps, and another process can go on.
+"""
+
+# ruff: noqa: S608  names of columns come from here; every value is bound
+
+from __future__ import annotations
+
+import sqlite3
+import time
+import zlib
+from collections import defaultdict
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass, field
+
+from groundswell.ledger import Ledger
+from groundswell.views.books import STATE, Books, state_of, summed
+from groundswell.views.deriving import SUMMED, derive
+from groundswell.views.given_labels import Given, GivenLabels, item_of
+from groundswell.views.index_file import make_index
+from groundswell.views.loose_rows import LOOSE, keep_loose, loose_lines
+from groundswell.views.packs import ITEMS, packed
+from groundswell.views.reading import bodies, rows_of
+from groundswell.views.record_rows import ABOUT_ITEMS, Encoding, Kept, Row, encode, parsed_lines
+from groundswell.views.remembered import get, put, take_parts, transaction
+from groundswell.views.searching import name_all
+
+#: Kinds that are read, in this order: items first, so that they are numbered as in the dataset.
+READ = ("items", *LOOSE, *ABOUT_ITEMS)
+#: Rows laid aside between two looks at the clock.
+_ROWS = 60_000
+#: Items of a heap.
+_HEAP = 4_096
+#: Lines of a heap that are no rows about an item: its place in the dataset, and a label that it was given.
+_PLACE, _GIVEN = -1, -2
+#: Lines of a dataset's part are told apart by this.
+_LINES = 10_000_000
+
+_COLUMNS = (
+    *("item", "part", "pack", "given", "lead", "label", "confidence"),
+    *(*STATE, *SUMMED),
+)
+
+
+@dataclass
+class _Item:
+    """What a heap has about an item."""
+
+    place: int | None = None
+    part: int | None = None
+    given: tuple[int, object, float] | None = None
+    kept: list[Kept] = field(default_factory=list)
+    lines: list[bytes] = field(default_factory=list)
+
+
+class Building:
+    """One process's work on the first building of an index.
+
+    :param db: the index.
+    :param ledger: the run's.
+    :param books: the sums.
+    :param full: see :func:`groundswell.views.record_rows.decoded`.
+    """
+
+    def __init__(
+        self,
+        db: sqlite3.Connection,
+        ledger: Ledger,
+        books: Books,
+        full: Callable[[int, str], Iterable[Row]],
+    ) -> None:
+        self._db = db
+        self._ledger = ledger
+        self._books = books
+        self._full = full
+        self._encoding = Encoding()
+        self._labels = GivenLabels(db, ledger)
+        self._steps: dict[str, Callable[[float], None]] = {
+            "reading": self._read_some,
+            "labels": self._label_some,
+            "folding": self._fold_some,
+            "settling": self._settle,
+            "naming": self._name,
+        }
+
+    def begin(self, items: int) -> None:
+        """Say that the index is to be built, of about so many items. Within a transaction."""
+        put(self._db, "stage", "reading")
+        put(self._db, "heaps", items // _HEAP + 1)
+
+    def some(self, end: float) -> bool:
+        """Do some of the work; return whether there was any.
+
+        Args:
+            end: when to stop at the latest, by the monotonic clock.
+
+        Raises:
+            LedgerError: a part is damaged.
+        """
+        step = self._steps.get(get(self._db, "stage") or "")
+        if step is None:
+            return False
+        step(end)
+        return True
+
+    # laying aside
+
+    def _read_some(self, end: float) -> None:
+        heaps, count = self._heaps(), 0
+        loose: list[tuple[str, str]] = []
+        done = []
+        todo = self._db.execute(
+            "SELECT id, kind, key FROM parts WHERE done = 0 ORDER BY kind, id LIMIT 2048"
+        ).fetchall()
+        found = bodies(self._ledger.store, (key for _, _, key in todo))
+        for (number, kind, key), (_, body) in zip(todo, found, strict=True):
+            if READ[kind] in LOOSE:
+                loose += loose_lines(READ[kind], body, key)
+            else:
+                several = self._lines(READ[kind], body, number, key)
+                for item, line in several:
+                    heaps.add(item, line)
+                count += len(several)
+            done.append(number)
+            if count >= _ROWS or time.monotonic() >= end:
+                break
+        with transaction(self._db):
+            take_parts(self._db, done)
+            heaps.write()
+            keep_loose(self._db, self._ledger.prefix, loose)
+            if not done:
+                put(self._db, "stage", "labels")
+
+    def _lines(self, kind: str, body: bytes, number: int, key: str) -> list[tuple[bytes, bytes]]:
+        if kind != "items":
+            return list(self._encoding.lines(kind, body, number, key))
+        found = []
+        for line, (_, row) in enumerate(rows_of(body, key)):
+            item = encode(item_of(row, key)).encode()
+            found.append((item, b"[%d,%b,%d,%d]" % (_PLACE, item, number * _LINES + line, number)))
+        return found
+
+    def _label_some(self, end: float) -> None:
+        if not self._labels.some(self._lay_aside, lambda first: None):
+            with transaction(self._db):
+                put(self._db, "stage", "folding")
+
+    def _lay_aside(self, several: Sequence[Given], generation: int) -> None:
+        heaps = self._heaps()
+        for item, label, confidence, pack in several:
+            line = encode([_GIVEN, item, generation, pack, label, confidence]).encode()
+            heaps.add(encode(item).encode(), line)
+        heaps.write()
+
+    def _heaps(self) -> _Heaps:
+        return _Heaps(self._db, int(get(self._db, "heaps")))
+
+    # heap by heap
+
+    def _fold_some(self, end: float) -> None:
+        with transaction(self._db):
+            found = self._db.execute("SELECT heap FROM staged ORDER BY heap LIMIT 1").fetchone()
+            if found is None:
+                put(self._db, "stage", "settling")
+                return
+            several = self._db.execute("SELECT body FROM staged WHERE heap = ? ORDER BY id", found)
+            items = _items(b"\n".join(body for (body,) in several), int(get(self._db, "generation") or 0))
+            self._write(items)
+            self._db.execute("DELETE FROM staged WHERE heap = ?", found)
+
+    def _write(self, items: dict[str, _Item]) -> None:
+        [pack] = self._db.execute("SELECT ifnull(max(id), 0) + 1 FROM packs").fetchone()
+        packs: list[tuple[int, bytes]] = []
+        lines: list[bytes] = []
+        rows = []
+        for name, item in items.items():
+            rows.append((item.place, *self._columns(name, item, pack if item.lines else 0)))
+            if item.lines:
+                lines.append(b"[%b,%b]" % (encode(name).encode(), b",".join(item.lines)))
+            if len(lines) == ITEMS:
+                packs.append((pack, packed(lines)))
+                pack, lines = pack + 1, []
+        if lines:
+            packs.append((pack, packed(lines)))
+        self._db.executemany("INSERT INTO packs VALUES (?, ?)", packs)
+        self._db.executemany(
+            f"INSERT INTO fresh (place, {', '.join(_COLUMNS)}) VALUES (?{', ?' * len(_COLUMNS)})", rows
+        )
+        self._books.write()
+
+    def _columns(self, name: str, item: _Item, pack: int) -> tuple[object, ...]:
+        found = derive(name, item.kept, self._full, self._ledger.prefix)
+        lead = label = self._books.label_id(found.label)
+        given, confidence = 0, -1.0
+        if item.given is not None:
+            given, text, confidence = item.given
+            label = self._books.label_id(text)
+        sums = summed(found, bool(given))
+        self._books.enter(found.status, label, sums)
+        self._books.enter_workers(found)
+        return (name, item.part, pack, given, lead, label, confidence, *state_of(found), *sums)
+
+    # all together
+
+    def _settle(self, end: float) -> None:
+        """Number the items in the order of the dataset; others follow by name."""
+        columns = ", ".join(_COLUMNS)
+        with transaction(self._db):
+            self._db.execute(
+                f"INSERT INTO items ({columns}) SELECT {columns} FROM fresh "
+                "ORDER BY place IS NULL, place, item"
+            )
+            self._db.execute("DELETE FROM fresh")
+            put(self._db, "stage", "naming")
+
+    def _name(self, end: float) -> None:
+        with transaction(self._db):
+            make_index(self._db, "by_item")
+            name_all(self._db)
+            put(self._db, "stage", "")
+
+
+class _Heaps:
+    """Lines by the heap of their item, until they are written."""
+
+    def __init__(self, db: sqlite3.Connection, heaps: int) -> None:
+        self._db = db
+        self._heaps = heaps
+        self._lines: defaultdict[int, list[bytes]] = defaultdict(list)
+
+    def add(self, item: bytes, line: bytes) -> None:
+        """Lay a line aside; the item is given as JSON."""
+        self._lines[zlib.crc32(item) % self._heaps].append(line)
+
+    def write(self) -> None:
+        """Write the lines. Within a transaction."""
+        self._db.executemany(
+            "INSERT INTO staged (heap, body) VALUES (?, ?)",
+            [(heap, b"\n".join(lines)) for heap, lines in self._lines.items()],
+        )
+
+
+def _items(body: bytes, generation: int) -> dict[str, _Item]:
+    """Return what the lines of a heap say about each item."""
+    items: defaultdict[str, _Item] = defaultdict(_Item)
+    for line, row in zip(body.split(b"\n"), parsed_lines(body), strict=True):
+        item = items[row[1]]
+        if row[0] >= 0:
+            item.kept.append(row)
+            item.lines.append(line)
+        elif row[0] == _PLACE:
+            if item.place is None or row[2] < item.place:
+                _, _, item.place, item.part = row
+        elif row[2] == generation:
+            item.given = tuple(row[3:])
+    return items
