@@ -105,11 +105,13 @@ class WebServer:
     Attributes:
         posted: what it was sent.
         answer: status and text.
+        first: answers before it.
     """
 
     url: str = ""
     posted: list[Posted] = field(default_factory=list)
     answer: tuple[int, str] = (200, "ok")
+    first: list[tuple[int, str]] = field(default_factory=list)
 
 
 @contextmanager
@@ -128,7 +130,7 @@ def web_server() -> Iterator[WebServer]:
         def do_POST(self) -> None:
             body = self.rfile.read(int(self.headers["Content-Length"]))
             found.posted.append(Posted(self.path, dict(self.headers), body))
-            status, text = found.answer
+            status, text = found.first.pop(0) if found.first else found.answer
             self.send_response(status)
             self.send_header("Content-Length", str(len(text)))
             self.end_headers()

@@ -8,19 +8,18 @@ from datetime import UTC, datetime
 from itertools import chain
 from typing import Any, NamedTuple
 
-from airflow.providers.amazon.aws.hooks.base_aws import AwsBaseHook
 from airflow.providers.amazon.aws.hooks.logs import AwsLogsHook
-from botocore.config import Config
 from botocore.exceptions import ClientError
 
 from groundswell.aws.exceptions import error_code
+from groundswell.aws.hooks.patience import PatientHook
 
 EVENTS_PER_PAGE = 10_000  # the API's maximum
 QUERIES_PER_CALL = 500  # the API's maximum
-_RETRIES = {"mode": "standard", "max_attempts": 10}  # both APIs allow only a few calls per second
+_VALUE_CHARACTERS = 1024  # the API's maximum of a dimension's value
 
 
-class CloudWatchLogsHook(AwsLogsHook):
+class CloudWatchLogsHook(PatientHook, AwsLogsHook):
     """
     Interact with Amazon CloudWatch Logs: search a whole log group.
 
@@ -32,10 +31,6 @@ class CloudWatchLogsHook(AwsLogsHook):
     .. seealso::
         - :class:`airflow.providers.amazon.aws.hooks.logs.AwsLogsHook`
     """
-
-    def __init__(self, *args: Any, **kwargs: Any) -> None:
-        kwargs.setdefault("config", Config(retries=_RETRIES))
-        super().__init__(*args, **kwargs)
 
     def filter_log_events(
         self, log_group: str, *, start_ms: int, end_ms: int
@@ -67,25 +62,20 @@ class CloudWatchLogsHook(AwsLogsHook):
 
     def _pages(self, log_group: str, start_ms: int, end_ms: int) -> Iterator[list[dict[str, Any]]]:
         request = {"logGroupName": log_group, "endTime": end_ms - 1, "limit": EVENTS_PER_PAGE}
-        known: set[str] = set()  # those of the first millisecond of the page that were in the page before
+        known: set[str] = set()  # those of the first millisecond that were given already
         while True:
             events: list[dict[str, Any]] = []
+            end, ends = start_ms, known
             for events in self._pages_by_token({**request, "startTime": start_ms}):
                 yield [event for event in events if event["eventId"] not in known]
+                end, ends = _last(events, end, ends)
             if len(events) < EVENTS_PER_PAGE:
                 return
             # Full pages without a token are from an emulator that has no tokens. It continues where it ended.
-            start_ms, known = self._after(events, start_ms, known)
-
-    def _after(
-        self, events: Sequence[Mapping[str, Any]], start_ms: int, known: set[str]
-    ) -> tuple[int, set[str]]:
-        end = max(event["timestamp"] for event in events)
-        if all(event["eventId"] in known for event in events):
-            self.log.warning("more than %d events at one time, %d: the rest is left out", len(known), end)
-            return end + 1, set()
-        earlier = known if end == start_ms else set()
-        return end, earlier | {event["eventId"] for event in events if event["timestamp"] == end}
+            if all(event["eventId"] in known for event in events):
+                self.log.warning("more than %d events at one time, %d: the rest is left out", len(known), end)
+                end, ends = end + 1, set()
+            start_ms, known = end, ends
 
     def _pages_by_token(self, request: dict[str, Any]) -> Iterator[list[dict[str, Any]]]:
         token: str | None = None
@@ -95,6 +85,13 @@ class CloudWatchLogsHook(AwsLogsHook):
             if page.get("nextToken") in {None, token}:
                 return
             token = page["nextToken"]
+
+
+def _last(events: Sequence[Mapping[str, Any]], end: int, ends: set[str]) -> tuple[int, set[str]]:
+    """Return the last time of events so far, and the ids of those of that time."""
+    last = max([end, *(event["timestamp"] for event in events)])
+    now = {event["eventId"] for event in events if event["timestamp"] == last}
+    return last, (ends if last == end else set()) | now
 
 
 class Metric(NamedTuple):
@@ -107,6 +104,14 @@ class Metric(NamedTuple):
     def of(cls, name: str, dimensions: Mapping[str, str]) -> Metric:
         """Return the metric with these dimensions, in any order."""
         return cls(name, tuple(sorted(dimensions.items())))
+
+    @property
+    def is_possible(self) -> bool:
+        """Whether CloudWatch could have it: one query for another one would fail all those beside it."""
+        return all(
+            value.strip() and value.isascii() and value.isprintable() and len(value) <= _VALUE_CHARACTERS
+            for _, value in self.dimensions
+        )
 
 
 @dataclass(frozen=True)
@@ -122,7 +127,7 @@ class MetricData:
     failed: frozenset[Metric]
 
 
-class CloudWatchHook(AwsBaseHook):
+class CloudWatchHook(PatientHook):
     """
     Interact with the metrics of Amazon CloudWatch.
 
@@ -137,7 +142,6 @@ class CloudWatchHook(AwsBaseHook):
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         kwargs["client_type"] = "cloudwatch"
-        kwargs.setdefault("config", Config(retries=_RETRIES))
         super().__init__(*args, **kwargs)
 
     def list_metrics(self, namespace: str) -> list[Metric]:
@@ -183,31 +187,40 @@ class CloudWatchHook(AwsBaseHook):
         """
         values: dict[Metric, dict[datetime, float]] = {}
         failed: set[Metric] = set()
-        wanted = list(metrics)
+        wanted = [metric for metric in metrics if metric.is_possible]
         for begin in range(0, len(wanted), QUERIES_PER_CALL):
-            some = wanted[begin : begin + QUERIES_PER_CALL]
-            by_id = {f"m{number}": metric for number, metric in enumerate(some)}
-            queries = [
-                _query(query_id, namespace, metric, statistic, period) for query_id, metric in by_id.items()
-            ]
-            status: dict[str, str] = {}
-            for result in self._results(queries, start, end):
-                status[result["Id"]] = result.get("StatusCode", "Complete")
-                points = zip(result["Timestamps"], result["Values"], strict=True)
-                found = {at.astimezone(UTC): float(value) for at, value in points if start <= at < end}
-                if found:
-                    values.setdefault(by_id[result["Id"]], {}).update(found)
-            failed |= {by_id[query_id] for query_id, code in status.items() if code != "Complete"}
+            by_id = {f"m{n}": metric for n, metric in enumerate(wanted[begin : begin + QUERIES_PER_CALL])}
+            queries = [_query(each, namespace, metric, statistic, period) for each, metric in by_id.items()]
+            found, unanswered = self._results(queries, start, end)
+            values |= {by_id[query_id]: points for query_id, points in found.items() if points}
+            failed |= {by_id[query_id] for query_id in unanswered}
         return MetricData(values, frozenset(failed))
 
     def _results(
         self, queries: list[dict[str, Any]], start: datetime, end: datetime
-    ) -> Iterator[dict[str, Any]]:
+    ) -> tuple[dict[str, dict[datetime, float]], set[str]]:
+        """Return the values by the id of the query; and the queries that were not answered, or not whole."""
+        found: dict[str, dict[datetime, float]] = {}
+        status: dict[str, str] = {}
+        messages: list[dict[str, Any]] = []
         pages = self.conn.get_paginator("get_metric_data").paginate(
             MetricDataQueries=queries, StartTime=start, EndTime=end, ScanBy="TimestampAscending"
         )
         for page in pages:
-            yield from page["MetricDataResults"]
+            messages += page.get("Messages", ())
+            for result in page["MetricDataResults"]:
+                # PartialData: the rest is on the next page, unless it is the last one
+                status[result["Id"]] = result.get("StatusCode", "Complete")
+                points = zip(result["Timestamps"], result["Values"], strict=True)
+                found.setdefault(result["Id"], {}).update(
+                    {at.astimezone(UTC): float(value) for at, value in points if start <= at < end}
+                )
+        unanswered = {query_id for query_id, code in status.items() if code != "Complete"}
+        for message in messages:
+            # About the whole call, of which CloudWatch did what it could
+            self.log.warning("CloudWatch: %s: %s", message.get("Code"), message.get("Value"))
+            unanswered |= {query["Id"] for query in queries} - status.keys()
+        return found, unanswered
 
 
 def _query(query_id: str, namespace: str, metric: Metric, statistic: str, period: int) -> dict[str, Any]:

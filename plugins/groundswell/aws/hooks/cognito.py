@@ -5,16 +5,15 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
-from airflow.providers.amazon.aws.hooks.base_aws import AwsBaseHook
-from botocore.config import Config
 from botocore.exceptions import ClientError
 
 from groundswell.aws.exceptions import error_code
+from groundswell.aws.hooks.patience import PatientHook
 
 PAGE = 60  # the API's maximum
 
 
-class CognitoHook(AwsBaseHook):
+class CognitoHook(PatientHook):
     """
     Interact with Amazon Cognito user pools.
 
@@ -30,12 +29,13 @@ class CognitoHook(AwsBaseHook):
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         kwargs["client_type"] = "cognito-idp"
-        kwargs.setdefault("config", Config(retries={"mode": "standard", "max_attempts": 10}))
         super().__init__(*args, **kwargs)
 
     def users(self, pool_id: str) -> Iterator[dict[str, Any]]:
         """
-        Yield the users of a pool, page by page as they are wanted.
+        Yield the users of a pool with all their attributes, page by page as they are wanted.
+
+        No filter, and no choice of attributes: Cognito refuses a choice where some user lacks one of them.
 
         .. seealso::
             - :external+boto3:py:meth:`CognitoIdentityProvider.Client.list_users`

@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from datetime import datetime
 from typing import Any
 
+from groundswell.aws.hooks.patience import PatientHook
 from groundswell.aws.hooks.sagemaker import GroundswellSageMakerHook
 
 PAGE = 100  # the API's maximum
+#: What SageMaker calls jobs by; it refuses to be asked for another name, such as one of a broken event.
+_JOB_NAME = re.compile(r"[a-zA-Z0-9](-*[a-zA-Z0-9]){0,62}")
 
 
-class GroundTruthHook(GroundswellSageMakerHook):
+class GroundTruthHook(PatientHook, GroundswellSageMakerHook):
     """
     Interact with the labeling jobs of Amazon SageMaker Ground Truth.
 
@@ -50,6 +54,8 @@ class GroundTruthHook(GroundswellSageMakerHook):
         .. seealso::
             - :external+boto3:py:meth:`SageMaker.Client.describe_labeling_job`
 
-        :param job_name: the name of the labeling job
+        :param job_name: the name of the labeling job, or what somebody says it is
         """
+        if _JOB_NAME.fullmatch(job_name) is None:
+            return None
         return self._found(lambda: self.conn.describe_labeling_job(LabelingJobName=job_name))

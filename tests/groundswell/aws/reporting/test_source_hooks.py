@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -15,6 +16,7 @@ from groundswell.aws.hooks import cloudwatch
 from groundswell.aws.hooks.cloudwatch import CloudWatchHook, CloudWatchLogsHook, Metric
 from groundswell.aws.hooks.cognito import CognitoHook
 from groundswell.aws.hooks.ground_truth import GroundTruthHook
+from tests.support.listeners import web_server
 
 GROUP = "/aws/sagemaker/groundtruth/WorkerActivity"
 START = datetime(2026, 11, 10, tzinfo=UTC)
@@ -112,6 +114,22 @@ def test_full_pages_without_a_token_are_continued_by_time(
     assert ids(hook.filter_log_events(GROUP, start_ms=1000, end_ms=2000)) == [1, 2, 3, 4, 6, 7, 8]
 
 
+def test_events_at_the_end_of_several_pages_come_once(
+    stubbed: Stubbed, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Where the last page is full, what comes after it is asked for by its time."""
+    monkeypatch.setattr(cloudwatch, "EVENTS_PER_PAGE", 2)
+    hook, stub = stubbed.hook(CloudWatchLogsHook, "logs")
+    first = page(log_event(1), log_event(2, 1003), token="a")
+    stub.add_response("filter_log_events", first, asked())
+    full = page(log_event(3, 1003), log_event(4, 1003))
+    stub.add_response("filter_log_events", full, asked(nextToken="a"))
+    again = page(log_event(2, 1003), log_event(3, 1003), token="b")
+    stub.add_response("filter_log_events", again, asked(startTime=1003))
+    stub.add_response("filter_log_events", page(log_event(5, 1003)), asked(startTime=1003, nextToken="b"))
+    assert ids(hook.filter_log_events(GROUP, start_ms=1000, end_ms=2000)) == [1, 2, 3, 4, 5]
+
+
 def test_metrics_come_once_each(stubbed: Stubbed) -> None:
     hook, stub = stubbed.hook(CloudWatchHook, "cloudwatch")
     described = {
@@ -183,6 +201,69 @@ def test_metric_data_asks_for_the_very_metric(stubbed: Stubbed) -> None:
     assert (nothing.values, nothing.failed) == ({}, frozenset())
 
 
+def test_a_message_about_the_whole_call_leaves_the_rest_unanswered(stubbed: Stubbed) -> None:
+    hook, stub = stubbed.hook(CloudWatchHook, "cloudwatch")
+    metrics = [Metric.of("TimeSpent", {"WorkerId": str(number)}) for number in range(3)]
+    # Whatever is left of partial data on the last page was not given
+    results = [result(0, (1, 2.0)), result(1, (1, 3.0), status="PartialData")]
+    messages = [{"Code": "MaxMetricsExceeded", "Value": "Maximum number of allowed metrics exceeded"}]
+    stub.add_response("get_metric_data", {"MetricDataResults": results, "Messages": messages})
+    data = hook.metric_data("N", metrics, statistic="Sum", period=3600, start=START, end=START + DAY)
+    assert data.values.keys() == set(metrics[:2])
+    assert data.failed == set(metrics[1:])
+
+
+@pytest.mark.parametrize("value", ["", " ", "w\u00f6rker", "a\nb", "x" * 1025, "\ud800"])
+def test_metrics_that_cannot_be_are_not_asked_for(stubbed: Stubbed, value: str) -> None:
+    """CloudWatch would refuse the whole call; such values come from broken events."""
+    hook, stub = stubbed.hook(CloudWatchHook, "cloudwatch")
+    stub.add_response("get_metric_data", {"MetricDataResults": [result(0, (1, 2.0))]})
+    some = [Metric.of("TimeSpent", {"WorkerId": value}), METRIC]
+    data = hook.metric_data("N", some, statistic="Sum", period=3600, start=START, end=START + DAY)
+    assert (data.values.keys(), data.failed) == ({METRIC}, frozenset())
+
+
+@pytest.mark.contract
+@pytest.mark.parametrize(
+    ("code", "more", "tries"),
+    [
+        ("TooManyRequestsException", {}, 2),
+        ("TooManyRequestsException", {"config_kwargs": {"retries": {"max_attempts": 0}}}, 1),
+        ("TooManyRequestsException", {"config_kwargs": {"user_agent_extra": "ours"}}, 2),
+        ("NotAuthorizedException", {}, 1),
+    ],
+)
+def test_who_asks_too_often_waits(
+    monkeypatch: pytest.MonkeyPatch, code: str, more: dict[str, Any], tries: int
+) -> None:
+    """Unless the connection says otherwise; what else it says of the client counts as well."""
+    with web_server() as server:
+        extra = {"region_name": "us-east-1", "endpoint_url": server.url, **more}
+        value = {"conn_type": "aws", "login": "test", "password": "test", "extra": extra}
+        monkeypatch.setenv("AIRFLOW_CONN_AWS_DEFAULT", json.dumps(value))
+        server.first = [(400, json.dumps({"__type": code, "message": "no"}))]
+        server.answer = 200, json.dumps({"Users": [{"Username": "ann"}]})
+        users = CognitoHook().users("us-east-1_a")
+        if tries == 1:
+            with pytest.raises(ClientError, match=code):
+                next(users)
+        else:
+            assert [user["Username"] for user in users] == ["ann"]
+        assert len(server.posted) == tries
+        assert ("ours" in server.posted[0].headers["User-Agent"]) == ("user_agent_extra" in str(more))
+
+
+@pytest.mark.parametrize(
+    ("kind", "service"),
+    [(CloudWatchHook, "cloudwatch"), (CloudWatchLogsHook, "logs"), (GroundTruthHook, "sagemaker")],
+)
+def test_all_hooks_of_the_reports_wait(kind: Any, service: str) -> None:
+    hook = kind(aws_conn_id=None, region_name="us-east-1")
+    assert hook.conn.meta.service_model.service_name == service
+    assert hook.conn.meta.config.retries["mode"] == "standard"
+    assert hook.conn.meta.config.retries["total_max_attempts"] == 11
+
+
 def test_users_of_a_pool(stubbed: Stubbed) -> None:
     hook, stub = stubbed.hook(CognitoHook, "cognito-idp")
     pages = [("ann", None, "a"), (None, "a", "b"), ("bob", "b", "b")]
@@ -213,6 +294,8 @@ def test_labeling_jobs(stubbed: Stubbed) -> None:
         "describe_labeling_job", "ResourceNotFound", "Could not find requested job with name: cats"
     )
     assert hook.find_labeling_job("cats") is None
+    for odd in ("", "a job", "-cats", "c" * 64, "c\u00e4ts", "cats_2"):
+        assert hook.find_labeling_job(odd) is None, "not asked for: SageMaker refuses such names"
     stub.add_client_error("describe_labeling_job", "AccessDeniedException", "not authorized")
     with pytest.raises(ClientError):
         hook.find_labeling_job("cats")
