@@ -134,7 +134,7 @@ def take_out(reports: Reports, pseudonym: str) -> Taken:
             reports.store.heal(day, anew=True)
         removed += reports.store.clear_revisions(day, keep=record["revision"])
     named_months = {key.split("/")[1] for key in _names(reports, "months/", pseudonym)}
-    months = write_months(reports, stale_months(reports).keys() | named_months)
+    months = write_months(reports, named_months | {*stale_months(reports)})
     if left := list(_names(reports, "", pseudonym)):
         raise AirflowException(
             f"{left[0]} names the worker again: a run wrote it at the same time; try again"

@@ -22,19 +22,23 @@ def make_stale(reports: Reports, day: date) -> None:
     put_document(reports.private, _key(day.isoformat()[:7]), {"mark": secrets.token_hex(8)})
 
 
-def stale_months(reports: Reports) -> dict[str, str]:
-    """Return the months that are behind, such as ``2026-11``, each with its mark."""
-    found = {}
-    for key in list(reports.private.keys(_FOLDER)):
-        if content := document(reports.private, key):
-            found[key.removeprefix(_FOLDER).removesuffix(".json")] = str(content["mark"])
-    return found
+def stale_months(reports: Reports) -> list[str]:
+    """Return the months that are behind, such as ``2026-11``, in order."""
+    return [key.removeprefix(_FOLDER).removesuffix(".json") for key in reports.private.keys(_FOLDER)]
 
 
-def catch_up(reports: Reports, name: str, mark: str) -> None:
-    """Say that a month has been written since a mark was read."""
-    if (document(reports.private, _key(name)) or {}).get("mark") == mark:
+def mark_of(reports: Reports, name: str) -> str | None:
+    """Return the mark of a month that is behind, or None."""
+    content = document(reports.private, _key(name))
+    return None if content is None else str(content["mark"])
+
+
+def catch_up(reports: Reports, name: str, mark: str) -> bool:
+    """Say that a month was written since a mark was read; return False where others were at it meanwhile."""
+    alone = mark_of(reports, name) == mark
+    if alone:
         reports.private.remove(_key(name))
+    return alone
 
 
 def _key(name: str) -> str:

@@ -8,7 +8,7 @@ from datetime import UTC, date, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
 from groundswell.aws.reporting.inputs import Inputs
-from groundswell.aws.reporting.months import catch_up, stale_months
+from groundswell.aws.reporting.months import catch_up, mark_of, stale_months
 from groundswell.aws.reporting.notifying import TOLD
 from groundswell.aws.reporting.opening import Reports, document, put_document
 from groundswell.aws.reporting.reporting import publish_tables, read_tables
@@ -42,7 +42,7 @@ def publish(reports: Reports, written: Sequence[Mapping[str, Any]], now: datetim
     newest = max(written, key=lambda each: each["day"])
     changed = sorted(each["day"] for each in written if each["changed"])
     sealed = seal(reports, now, {date.fromisoformat(each["day"]) for each in written})
-    months = write_months(reports, {day[:7] for day in changed} | stale_months(reports).keys())
+    months = write_months(reports, {day[:7] for day in changed} | {*stale_months(reports)})
     sweep(reports)
     return {
         "day": newest["day"],
@@ -95,11 +95,12 @@ def write_month(reports: Reports, name: str) -> bool:
 
 def write_months(reports: Reports, names: Collection[str]) -> list[str]:
     """Write the reports of some months, which are behind no longer; return their names in order."""
-    stale = stale_months(reports)  # before their days are read
     for name in sorted(names):
-        write_month(reports, name)
-        if name in stale:
-            catch_up(reports, name, stale[name])
+        while True:
+            mark = mark_of(reports, name)  # before its days are read
+            write_month(reports, name)
+            if mark is None or catch_up(reports, name, mark):
+                break
     return sorted(names)
 
 

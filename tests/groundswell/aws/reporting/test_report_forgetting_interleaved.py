@@ -19,7 +19,7 @@ from airflow.sdk.exceptions import AirflowException
 from groundswell.aws.reporting import opening, writing
 from groundswell.aws.reporting.forgetting import forget
 from groundswell.aws.reporting.inputs import Inputs
-from groundswell.aws.reporting.publishing import publish
+from groundswell.aws.reporting.publishing import publish, write_month
 from groundswell.aws.reporting.reporting import report_day
 from groundswell.aws.reporting.writing import digest_of
 from groundswell.reports import schema
@@ -120,6 +120,18 @@ class Scene:
     def ann(self) -> str:
         return reports_in(self.folder).pseudonyms.mark(ANN)[:10]
 
+    def is_settled(self, at: int) -> None:
+        """Assert that nothing names Ann any more, and that the page of the month is up to date."""
+        assert self.naming() == self.private_names() == [], at
+        reports = reports_in(self.folder)
+        assert not write_month(reports, "2026-11"), at
+        record = reports.store.current(DAY)
+        assert record, at
+        assert record["totals"]["submitted"] == 10, at
+        assert reports.store.body(DAY, "report.html") == reports.store.public.get(
+            f"days/{DAY}/report.html"
+        ), at
+
     def private_names(self) -> list[str]:
         return [key for key, body in self.stores["private"].objects.items() if ANN.encode() in body]
 
@@ -191,7 +203,7 @@ def test_a_deletion_at_any_moment_of_a_run(scene: Scene) -> None:
     for at, succeeded in scene.at_every(CALLS, scene.run, scene.forget):
         assert not succeeded or scene.naming() == [], at
         assert succeeded or scene.forget(), at
-        assert scene.naming() == scene.private_names() == [], at
+        scene.is_settled(at)
         calls, waited = calls + 1, waited + (not succeeded)
     assert 0 < waited < calls
 
@@ -201,10 +213,7 @@ def test_a_run_at_any_moment_of_a_deletion(scene: Scene) -> None:
         assert scene.forget() or scene.forget()
 
     for at, _ in scene.at_every(WRITES, forget, scene.run):
-        assert scene.naming() == scene.private_names() == [], at
-        record = reports_in(scene.folder).store.current(DAY)
-        assert record, at
-        assert record["totals"]["submitted"] == 10, at
+        scene.is_settled(at)
 
 
 def test_a_run_that_lives_longer_than_is_waited_for(scene: Scene, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -212,7 +221,7 @@ def test_a_run_that_lives_longer_than_is_waited_for(scene: Scene, monkeypatch: p
     monkeypatch.setattr(writing, "DEAD_AFTER", timedelta(0))
     for at, succeeded in scene.at_every(WRITES, scene.run, scene.forget):
         assert succeeded, at
-        assert scene.naming() == scene.private_names() == [], at
+        scene.is_settled(at)
 
 
 def test_a_run_that_is_killed_at_any_moment(scene: Scene, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -235,5 +244,5 @@ def test_a_run_that_is_killed_at_any_moment(scene: Scene, monkeypatch: pytest.Mo
         with monkeypatch.context() as patched:
             patched.setattr(writing, "DEAD_AFTER", timedelta(0))
             assert scene.forget(), at
-        assert scene.naming() == scene.private_names() == [], at
+        scene.is_settled(at)
     assert waited
