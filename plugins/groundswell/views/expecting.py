@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from groundswell.views.standing import FARTHEST, PACE_WINDOW, SHORTEST, text
 
@@ -55,10 +55,13 @@ def expected(told: Told) -> tuple[str | None, str | None]:
     span = PACE_WINDOW
     if told.began is not None:
         span = min(span, max(SHORTEST, told.at - told.began))
-    wait = (told.asked or told.at) - told.at
+    wait = max(timedelta(0), (told.asked or told.at) - told.at)
     pace = told.pace or 1.0
-    of_each = (told.answers + wait / span * pace) / max(1, told.items)
-    wait += span * (more * of_each / pace)
+    try:
+        of_each = (told.answers + wait / span * pace) / max(1, told.items)
+        wait += span * (more * of_each / pace)
+    except OverflowError:
+        wait = timedelta.max
     return (text(told.at + wait), None) if wait <= FARTHEST else (None, TOO_FAR)
 
 

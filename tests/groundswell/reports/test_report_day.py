@@ -356,6 +356,12 @@ def test_events_without_times_tell_no_time():
         ("birds", "boxes", "", None, 8, None),
         ("birds", "boxes", "w-ann", None, 8, None),
     ]
+    both = day_of(
+        event("submitted"),
+        event("submitted", "eve", seconds=10),
+        workteam=[metric("active_seconds", 8, worker=worker) for worker in ("ann", "eve")],
+    )
+    assert counts(both, "active_seconds")[0] == ("birds", "boxes", "", 10, 16, -6)
 
 
 def test_metrics_alone_and_no_metrics_at_all():

@@ -140,6 +140,10 @@ HALF |= {"updated": "2026-03-01T10:00:00+00:00", "eta": "2026-03-01T12:00:00+00:
         ({"planned_items": 16}, "2026-03-02T04:00:00+00:00", None),
         ({"planned_items": 16, "open": 0, "eta": None, "answers": 32}, "2026-03-02T02:00:00+00:00", None),
         ({"planned_items": 10**6}, None, "more than a year at this pace"),
+        ({"planned_items": 10**20}, None, "more than a year at this pace"),
+        ({"planned_items": 10**400}, None, "more than a year at this pace"),
+        # A forecast of before the document
+        ({"eta": "2026-03-01T09:00:00+00:00"}, "2026-03-01T10:00:00+00:00", None),
         ({"eta": None}, None, "more than a year at this pace"),
         ({"pace": None, "eta": None}, None, "no answer in the last hour"),
         ({"items": 0, "open": 0, "pace": None, "eta": None}, None, "nothing was asked yet"),
