@@ -335,3 +335,8 @@ def test_nasty_days_and_their_period(zone: str, middle: date) -> None:
     }
     for level, ask in by.items():
         assert_same(ask(), loops.groups(level), level, ERROR * 1.001)
+    weeks = period.by("week").set_index("week", drop=False)
+    for week in {f"{day:%G-W%V}" for day in made.days}:
+        days = [day for day in made.days if f"{day:%G-W%V}" == week]
+        if wanted := Loops(made, days).groups("all"):
+            assert_same(weeks.loc[[week]], wanted, "all", ERROR * 1.001)
