@@ -7,7 +7,8 @@ import os
 import tempfile
 import threading
 import time
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from hashlib import sha256
 from pathlib import Path
@@ -66,28 +67,42 @@ class Kept(Generic[T]):
     def __init__(self, seconds: float, most: int = 500) -> None:
         self._seconds, self._most = seconds, most
         self._values: dict[Any, tuple[float, T]] = {}
-        self._locks: dict[Any, threading.Lock] = {}
+        # A lock is there while threads want the key: whatever stands in an address must not leave one behind
+        self._locks: dict[Any, tuple[threading.Lock, int]] = {}
         self._lock = threading.Lock()
 
     def get(self, key: Any, make: Callable[[], T]) -> T:
         """Return the value of a key; make it where there is none or it is too old. One thread makes it."""
-        with self._lock:
-            lock = self._locks.setdefault(key, threading.Lock())
-        with lock:
-            at, value = self._values.get(key, (float("-inf"), None))
-            if time.monotonic() - at < self._seconds:
-                return value  # type: ignore[return-value]
+        with self._alone(key):
+            with self._lock:
+                known = self._values.get(key)
+            if known is not None and time.monotonic() - known[0] < self._seconds:
+                return known[1]
             made = make()
-            self._values[key] = (time.monotonic(), made)
-        self._forget()
+            with self._lock:
+                self._values[key] = (time.monotonic(), made)
+                self._forget()
         return made
 
-    def _forget(self) -> None:
+    @contextmanager
+    def _alone(self, key: Any) -> Iterator[None]:
+        """Let one thread after the other pass."""
         with self._lock:
-            if len(self._values) > self._most:
-                for key in sorted(self._values, key=lambda key: self._values[key][0])[: self._most // 2]:
-                    self._values.pop(key, None)
-                    self._locks.pop(key, None)
+            lock, wanted = self._locks.get(key) or (threading.Lock(), 0)
+            self._locks[key] = (lock, wanted + 1)
+        try:
+            with lock:
+                yield
+        finally:
+            with self._lock:
+                lock, wanted = self._locks.pop(key)
+                if wanted > 1:
+                    self._locks[key] = (lock, wanted - 1)
+
+    def _forget(self) -> None:
+        if len(self._values) > self._most:
+            for key in sorted(self._values, key=lambda key: self._values[key][0])[: self._most // 2]:
+                del self._values[key]
 
 
 @dataclass

@@ -32,9 +32,8 @@ class Indexed:
 
     @property
     def share(self) -> float:
-        """The share of the record that it has taken in; not all of it before all items are added up."""
-        read = self.synced.parts / self.synced.of if self.synced.of else 0.0
-        return read if self.usable else min(read, 0.99)
+        """The share of the work that is done; not all of it before all items are added up."""
+        return self.synced.share if self.usable else min(self.synced.share, 0.99)
 
 
 def indexed(reader: Reader, run: Run) -> Indexed:

@@ -75,6 +75,22 @@ def test_items_are_sorted_by_links_that_keep_the_filter(record: Record, ann: Tes
     assert names(fetched(ann, "items", sort="nonsense"))[0] == "flower-001"
 
 
+@pytest.mark.parametrize(("sort", "place"), [("status", 1), ("label", 2)])
+def test_items_are_sorted_by_status_and_label(record: Record, ann: TestClient, sort: str, place: int) -> None:
+    asked = {"sort": sort, "order": "desc", "search": "flower"}
+    found = [column(fetched(ann, "items", page=page, **asked), place) for page in (1, 2, 3)]
+    shown = [text for texts in found for text in texts]
+    groups = [text for number, text in enumerate(shown) if number == 0 or shown[number - 1] != text]
+    expected = {
+        "status": ["No agreement", "Settled"],
+        "label": ["virginica", "versicolor", "setosa", "\N{EN DASH}"],
+    }
+    assert groups == expected[sort]
+    text = fetched(ann, "items", **asked)
+    assert re.findall(r'aria-sort="descending">\s*<a class="sort" id="sort-(\w+)"', text) == [sort]
+    assert f"sorted by {sort}, descending" in text
+
+
 def test_an_item_shows_its_columns_answers_label_and_hit(record: Record, ann: TestClient) -> None:
     text = fetched(ann, "item", item="flower-010")
     shown = words(text)
@@ -196,12 +212,12 @@ def test_the_first_look_at_a_large_run_shows_how_far_it_is(
     record: Record, ann: TestClient, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     steps: Iterable[Synced] = iter(
-        [Synced(parts=43, of=100, items_left=9, as_of=None, complete=False, final=False)]
+        [Synced(parts=43, of=100, items_left=9, as_of=None, complete=False, final=False, share=0.26)]
     )
     whole = RunIndex.sync
     monkeypatch.setattr(RunIndex, "sync", lambda *given: next(steps, None) or whole(*given))
     first = fetched(ann, "items")
-    assert "Indexing the record, 43 %" in first
+    assert "Indexing the record, 26 %" in first
     assert 'data-refresh="1"' in first
     assert len(names(fetched(ann, "items"))) == 50
 
