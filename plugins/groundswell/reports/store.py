@@ -13,7 +13,7 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import UTC, date, datetime
 from typing import TYPE_CHECKING, Any, Literal
@@ -175,9 +175,9 @@ class ReportStore:
                 return Published(latest["revision"], False, self._point(day, latest))
             bodies = files(record) if callable(files) else files
             record["files"] = sorted(bodies)
-            for name, body in bodies.items():
+            for name in _readable_first(bodies):
                 # What a revision says is never written twice, not by a twin either
-                self.public.put_if_absent(f"{_of(day)}{record['folder']}{name}", body)
+                self.public.put_if_absent(f"{_of(day)}{record['folder']}{name}", bodies[name])
             key = f"{_of(day)}revisions/{record['revision']}/record.json"
             if self.public.put_if_absent(key, _encoded(record)):
                 return Published(record["revision"], True, self._point(day, record))
@@ -233,7 +233,7 @@ class ReportStore:
         kept = self.revision(day, keep) if keep is not None else None
         whole = f"{_of(day)}{kept['folder']}" if kept else None
         removed = 0
-        for key in list(self.public.keys(folder)):
+        for key in reversed(_readable_first(self.public.keys(folder))):
             if not key.endswith("/record.json") and not (whole and key.startswith(whole)):
                 self.remove(key)
                 removed += 1
@@ -277,6 +277,15 @@ class ReportStore:
     def month(self, name: str) -> bytes | None:
         """Return the HTML report of a month, or None."""
         return self.public.get(f"months/{name}/report.html")
+
+
+def _readable_first(names: Iterable[str]) -> list[str]:
+    """Return names of files with those of Parquet last.
+
+    Files are written in this order and removed in the other one: whatever dies in between, where there is a
+    table as Parquet there is one as CSV, from which one can tell whom it names.
+    """
+    return sorted(names, key=lambda name: name.endswith(".parquet"))
 
 
 def _of(day: date) -> str:

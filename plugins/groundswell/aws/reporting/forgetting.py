@@ -143,6 +143,18 @@ def take_out(reports: Reports, pseudonym: str) -> Taken:
     return Taken(frozenset(again), frozenset(written), removed, frozenset(months), gone)
 
 
+def take_out_again(reports: Reports) -> None:
+    """Remove who was forgotten and is named all the same, by a task that wrote for long and was killed."""
+    gone = {pseudonym_of(mark) for mark in forgotten_marks(reports.private)}
+    public, named = reports.store.public, set[str]()
+    for key in list(public.keys("")) if gone else ():
+        if key.endswith(_READABLE):
+            named |= gone & set(PSEUDONYM.findall((public.get(key) or b"").decode(errors="replace")))
+    for pseudonym in sorted(named):
+        log.warning("%s was forgotten, and is removed again", pseudonym)
+        take_out(reports, pseudonym)
+
+
 def _find(reports: Reports, who: str) -> _Worker:
     if not who or who == FORGOTTEN or not who.isprintable():
         raise AirflowFailException(

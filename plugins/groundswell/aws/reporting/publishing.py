@@ -10,9 +10,9 @@ from typing import TYPE_CHECKING, Any
 from groundswell.aws.reporting.inputs import Inputs
 from groundswell.aws.reporting.months import catch_up, mark_of, stale_months
 from groundswell.aws.reporting.notifying import TOLD
-from groundswell.aws.reporting.opening import Reports, document, put_document
+from groundswell.aws.reporting.opening import Reports, document, forgotten_marks, put_document
 from groundswell.aws.reporting.reporting import publish_tables, read_tables
-from groundswell.aws.reporting.writing import announced, notes
+from groundswell.aws.reporting.writing import announced, digest_of, notes
 from groundswell.errors import ReportError
 from groundswell.reports.days import days
 from groundswell.reports.store import Record
@@ -105,7 +105,12 @@ def write_months(reports: Reports, names: Collection[str]) -> list[str]:
 
 
 def sweep(reports: Reports) -> int:
-    """Remove what writers left that died a day ago and more; return how many objects they were."""
+    """Remove what writers left that died a day ago and more; return how many objects they were.
+
+    Names that they wrote of workers who were forgotten meanwhile, and their notes, go after an hour.
+    """
+    from groundswell.aws.reporting.forgetting import take_out_again
+
     now = datetime.now(UTC)
     before = now - _LEFT_FOR
     removed = reports.store.sweep(before) + reports.private.sweep(before)
@@ -113,10 +118,12 @@ def sweep(reports: Reports) -> int:
         reports.private.remove(key)
         removed += 1
     known = notes(reports)
-    for note in known:
-        if note.since < before:
-            reports.private.remove(note.key)
-            removed += 1
+    dead = [note for note in known if note.is_dead]
+    if any(note.knows != digest_of(forgotten_marks(reports.private)) for note in dead):
+        take_out_again(reports)
+    for note in dead:
+        reports.private.remove(note.key)
+        removed += 1
     # Somebody who writes may take files that are there for the own ones
     if not any(not note.is_dead and note.what != publish.__name__ for note in known):
         for key in list(reports.store.leftovers(before)):

@@ -55,14 +55,22 @@ class Scene:
         self.there: Callable[[], None] = lambda: None
         self.operations: tuple[str, ...] = WRITES
         self.dead = False
+        #: What is done besides, before a call that comes earlier.
+        self.pause_at: int | None = None
+        self.pausing = False
+        self.paused: Callable[[], Any] = lambda: None
         for store in self.stores.values():
             store.stop = self._stop
 
     def _stop(self, operation: str, key: str) -> None:
         if self.dead:
             raise Died
-        if operation in self.operations:
+        if operation in self.operations and not self.pausing:
             number, self.calls = self.calls, self.calls + 1
+            if number == self.pause_at:
+                self.pausing = True
+                self.paused()
+                self.pausing = False
             if number == self.stop_at:
                 self.there()
 
@@ -99,6 +107,15 @@ class Scene:
         """What a run of the reports does after it has collected."""
         reports = reports_in(self.folder)
         publish(reports, [report_day(reports, entry(DAY))], NEXT_MORNING)
+
+    def run_or_die(self) -> None:
+        with suppress(Died):
+            self.run()
+        self.dead = False
+
+    def die(self) -> None:
+        self.dead = True
+        raise Died
 
     def forget(self) -> bool:
         """Forget Ann; return whether that came to its end."""
@@ -227,17 +244,8 @@ def test_a_run_that_lives_longer_than_is_waited_for(scene: Scene, monkeypatch: p
 def test_a_run_that_is_killed_at_any_moment(scene: Scene, monkeypatch: pytest.MonkeyPatch) -> None:
     """What it leaves is waited for, for a while, and removed then."""
 
-    def die() -> bool:
-        scene.dead = True
-        raise Died
-
-    def run() -> None:
-        with suppress(Died):
-            scene.run()
-        scene.dead = False
-
     waited = 0
-    for at, _ in scene.at_every(WRITES, run, die):
+    for at, _ in scene.at_every(WRITES, scene.run_or_die, scene.die):
         left = [key for key in scene.stores["private"].objects if key.startswith("writing/")]
         assert scene.forget() == (not left), at
         waited += bool(left)
@@ -246,3 +254,21 @@ def test_a_run_that_is_killed_at_any_moment(scene: Scene, monkeypatch: pytest.Mo
             assert scene.forget(), at
         scene.is_settled(at)
     assert waited
+
+
+def test_a_run_that_is_killed_when_nobody_waits_for_it_any_more(
+    scene: Scene, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Ann was forgotten while it was about to write; what it has left is removed by the next run."""
+    monkeypatch.setattr(writing, "DEAD_AFTER", timedelta(0))
+    forgotten: list[bool] = []
+    scene.pause_at, scene.paused = 4, lambda: forgotten.append(scene.forget())
+    named = 0
+    for at, _ in scene.at_every(WRITES, scene.run_or_die, scene.die):
+        if at > scene.pause_at:
+            assert forgotten.pop(), at
+            named += bool(scene.naming())
+            scene.run()
+            scene.is_settled(at)
+        forgotten.clear()
+    assert named

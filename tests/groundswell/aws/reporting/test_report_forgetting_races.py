@@ -7,11 +7,15 @@ from datetime import date, timedelta
 from pathlib import Path
 from typing import Any
 
+import boto3
 import pytest
+from airflow.providers.amazon.aws.hooks.s3 import S3Hook
+from botocore.stub import Stubber
 
 from groundswell.aws.reporting import publishing
 from groundswell.aws.reporting.forgetting import forget
 from groundswell.aws.reporting.inputs import Inputs
+from groundswell.aws.reporting.opening import RemovableS3
 from groundswell.aws.reporting.publishing import publish, seal, sweep
 from groundswell.aws.reporting.writing import noted
 from tests.groundswell.aws.reporting.private_days import (
@@ -95,6 +99,25 @@ def test_what_dead_writers_left_goes_after_a_day(tmp_path: Path) -> None:
     assert not (tmp_path / f"public/days/{DAY}/revisions/9").is_dir() or not list(
         (tmp_path / f"public/days/{DAY}/revisions/9").rglob("*.csv")
     )
+
+
+def test_objects_of_s3_by_age() -> None:
+    """Page by page, and without the prefix; a write to S3 leaves nothing by halves."""
+    client = boto3.client("s3", region_name="us-east-1", aws_access_key_id="t", aws_secret_access_key="t")
+    hook = S3Hook(aws_conn_id=None, region_name="us-east-1")
+    hook.get_conn = lambda: client  # type: ignore[method-assign]
+    store = RemovableS3("s3://reports/daily", hook)
+    asked = {"Bucket": "reports", "Prefix": "daily/days/"}
+    with Stubber(client) as stub:
+        first = [{"Key": "daily/days/old", "LastModified": NEXT_MORNING - timedelta(days=2)}]
+        answer = {"Contents": first, "IsTruncated": True, "NextContinuationToken": "a"}
+        stub.add_response("list_objects_v2", answer, asked)
+        then = [{"Key": "daily/days/young", "LastModified": NEXT_MORNING}]
+        stub.add_response("list_objects_v2", {"Contents": then}, {**asked, "ContinuationToken": "a"})
+        stub.add_response("list_objects_v2", {}, asked)
+        assert list(store.older("days/", NEXT_MORNING)) == ["days/old"]
+        assert list(store.older("days/", NEXT_MORNING)) == []
+    assert store.sweep(NEXT_MORNING) == 0
 
 
 def test_an_old_day_whose_run_died_before_retention_is_sealed_by_the_next(tmp_path: Path) -> None:
