@@ -230,7 +230,9 @@ def test_only_days_that_were_written_to_the_end_are_reported(office: Office, run
 def test_a_run_of_the_reports_marks_nothing_of_another(office: Office, run: LabelingRun) -> None:
     office.pay(run, november(20), "a")
     first, second = office.window(on(21)), office.window(on(22))
+    collecting.collect_ledgers(office.reports, first.as_xcom())
     assert mark_reported(office.reports, first.as_xcom()) == 0
+    assert mark_reported(office.reports, second.as_xcom()) == 0, "that one has read nothing yet"
     assert days_of(office.window(on(22))) == days_of(second) == {"02", "03", "04"}
 
 
