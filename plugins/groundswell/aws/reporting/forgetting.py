@@ -21,7 +21,7 @@ from groundswell.aws.reporting.months import stale_months
 from groundswell.aws.reporting.opening import Reports, forgotten_marks, put_forgotten_marks
 from groundswell.aws.reporting.publishing import write_months
 from groundswell.aws.reporting.reporting import publish_tables, read_tables, write_day
-from groundswell.aws.reporting.writing import DEAD_AFTER, Note, digest_of, noted, notes
+from groundswell.aws.reporting.writing import DEAD_AFTER, Note, digest_of, learn, noted, notes
 from groundswell.reports.names import FORGOTTEN, PSEUDONYM, pseudonym_of
 from groundswell.reports.store import Record
 
@@ -86,6 +86,8 @@ def forget(reports: Reports, who: str, now: datetime, *, expected: bool = False)
     with noted(reports, "forget") as (reports, own):
         worker = _find(reports, who.strip())
         already = _mark(reports, worker, now, expected=expected)
+        # Should this be killed, the next try does not wait for it
+        learn(reports, own, forgotten_marks(reports.private))
         busy = _at_work(reports, own)
         taken = take_out(reports, worker.pseudonym)
         if busy:

@@ -19,7 +19,7 @@ import logging
 import secrets
 from collections.abc import Callable, Collection, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from functools import wraps
 from typing import Concatenate, ParamSpec, TypeVar
@@ -75,16 +75,25 @@ def announced(step: Callable[Concatenate[Reports, P], R]) -> Callable[Concatenat
 @contextmanager
 def noted(reports: Reports, what: str) -> Iterator[tuple[Reports, Note]]:
     """Leave a note; give the reports as they are read after it, with who was forgotten until then."""
-    key, since = f"{_FOLDER}{secrets.token_hex(16)}.json", datetime.now(UTC)
+    note = Note(f"{_FOLDER}{secrets.token_hex(16)}.json", what, datetime.now(UTC))
     reports = Reports(reports.settings)
-    private = reports.private
-    put_document(private, key, {"what": what, "since": since.isoformat(), "knows": ""})
+    _put(reports, note)
     try:
-        knows = digest_of(reports.pseudonyms.forgotten)
-        put_document(private, key, {"what": what, "since": since.isoformat(), "knows": knows})
-        yield reports, Note(key, what, since, knows)
+        yield reports, learn(reports, note, reports.pseudonyms.forgotten)
     finally:
-        private.remove(key)
+        reports.private.remove(note.key)
+
+
+def learn(reports: Reports, note: Note, marks: Collection[str]) -> Note:
+    """Say in a note which marks its writer knows; return the note."""
+    note = replace(note, knows=digest_of(marks))
+    _put(reports, note)
+    return note
+
+
+def _put(reports: Reports, note: Note) -> None:
+    content = {"what": note.what, "since": note.since.isoformat(), "knows": note.knows}
+    put_document(reports.private, note.key, content)
 
 
 def notes(reports: Reports) -> list[Note]:

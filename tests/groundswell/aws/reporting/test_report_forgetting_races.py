@@ -10,6 +10,7 @@ from typing import Any
 import boto3
 import pytest
 from airflow.providers.amazon.aws.hooks.s3 import S3Hook
+from airflow.sdk.exceptions import AirflowException
 from botocore.stub import Stubber
 
 from groundswell.aws.reporting import publishing
@@ -99,6 +100,18 @@ def test_what_dead_writers_left_goes_after_a_day(tmp_path: Path) -> None:
     assert not (tmp_path / f"public/days/{DAY}/revisions/9").is_dir() or not list(
         (tmp_path / f"public/days/{DAY}/revisions/9").rglob("*.csv")
     )
+
+
+def test_only_tasks_that_cannot_know_are_waited_for(tmp_path: Path) -> None:
+    write(reports_in(tmp_path), DAY, usual(DAY))
+    message = r"is forgotten, but collect_activity, at work since [\d:]+ UTC, .* waited for until [\d:]+ UTC"
+    with noted(reports_in(tmp_path), "collect_activity"):
+        with pytest.raises(AirflowException, match=message):
+            forget(reports_in(tmp_path), SUBS["ann"], NEXT_MORNING)
+        assert holding(tmp_path, SUBS["ann"]) == set(), "what is there goes at once"
+    with noted(reports_in(tmp_path), "report_day"):  # has begun since
+        assert forget(reports_in(tmp_path), SUBS["ann"], NEXT_MORNING)["already"]
+    assert not list((tmp_path / "private/writing").iterdir())
 
 
 def test_objects_of_s3_by_age() -> None:
