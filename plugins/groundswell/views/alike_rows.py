@@ -17,7 +17,7 @@ from groundswell.ledger import Outcome
 Tokens = tuple[bytes, ...]
 
 # Printable ASCII without quotes and backslashes: what stands between the quotes is the text itself
-_TEXT = rb'"[ !#-\[\]-~]*"'
+_TEXT = rb'"[ !#-\[\]-~]*+"'
 _NUMBER = rb"-?(?:0|[1-9][0-9]{0,15})"
 _MAYBE = rb"(?:" + _TEXT + rb"|null)"
 _OUTCOME = rb'"(?:' + "|".join(map(str, Outcome)).encode() + rb')"'
@@ -43,7 +43,7 @@ _KEPT: dict[str, dict[str, bytes]] = {
 }
 #: Columns that change what a row means, or that must be of a type: such rows are parsed.
 _PARSED = frozenset({"number", "rejected", "seats", "replaces", "outcome"})
-_STRING = rb'"[^"\\\x00-\x1f\x80-\xff]*(?:\\(?:["\\/bfnrt]|u[0-9a-fA-F]{4})[^"\\\x00-\x1f\x80-\xff]*)*"'
+_STRING = rb'"[ !#-\[\]-~]*+(?:\\(?:["\\/bfnrt]|u[0-9a-fA-F]{4})[ !#-\[\]-~]*+)*+"'
 _OTHER = rb"(?:" + _STRING + rb"|-?(?:0|[1-9][0-9]{0,15})(?:\.[0-9]{1,17})?|null|true|false)"
 
 

@@ -7,6 +7,7 @@ from __future__ import annotations
 import sqlite3
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
+from operator import add, sub
 
 from groundswell.views.deriving import OF_WORKERS, SUMMED, Derived
 from groundswell.views.record_rows import plain
@@ -42,33 +43,26 @@ class Books:
 
     def enter(self, status: int, label: int, summed: Sequence[int]) -> None:
         """Count an item in: its status, label and columns by SUMMED."""
-        sums = self._kinds[status, label]
-        sums[-1] += 1
-        for place, value in enumerate(summed):
-            sums[place] += value
+        self._kinds[status, label] = list(map(add, self._kinds[status, label], (*summed, 1)))
 
     def strike(self, status: int, label: int, summed: Sequence[int]) -> None:
         """Take out an item that was counted in."""
-        sums = self._kinds[status, label]
-        sums[-1] -= 1
-        for place, value in enumerate(summed):
-            sums[place] -= value
+        self._kinds[status, label] = list(map(sub, self._kinds[status, label], (*summed, 1)))
 
     def tally(self, derived: Derived) -> Tally:
         """Return what an item adds to its workers' sums."""
         return [[self._worker_id(worker, last), *sums] for worker, (sums, last) in derived.workers.items()]
 
-    def enter_workers(self, derived: Derived) -> Tally:
-        """Add what an item adds to its workers' sums, and return it."""
-        found = self.tally(derived)
-        for number, *sums in found:
-            self._workers[number] = [a + b for a, b in zip(self._workers[number], sums, strict=True)]
-        return found
+    def enter_workers(self, derived: Derived) -> None:
+        """Add what an item adds to its workers' sums."""
+        for worker, (sums, last) in derived.workers.items():
+            number = self._worker_id(worker, last)
+            self._workers[number] = list(map(add, self._workers[number], sums))
 
     def strike_workers(self, tally: Iterable[Sequence[int]]) -> None:
         """Take out again what an item had added."""
         for number, *sums in tally:
-            self._workers[number] = [a - b for a, b in zip(self._workers[number], sums, strict=True)]
+            self._workers[number] = list(map(sub, self._workers[number], sums))
 
     def write(self) -> None:
         """Write what was collected."""

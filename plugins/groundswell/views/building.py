@@ -9,11 +9,13 @@ of these items is written once, complete. It can stop between any two steps, and
 
 from __future__ import annotations
 
+import gc
 import sqlite3
 import time
 import zlib
 from collections import defaultdict
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 
 from groundswell.ledger import Ledger
@@ -33,7 +35,7 @@ READ = ("items", *LOOSE, *ABOUT_ITEMS)
 #: Rows laid aside between two looks at the clock.
 _ROWS = 60_000
 #: Items of a heap.
-_HEAP = 4_096
+_HEAP = 2_048
 #: Lines of a heap that are no rows about an item: its place in the dataset, and a label that it was given.
 _PLACE, _GIVEN = -1, -2
 #: Lines of a dataset's part are told apart by this.
@@ -103,7 +105,8 @@ class Building:
         step = self._steps.get(get(self._db, "stage") or "")
         if step is None:
             return False
-        step(end)
+        with _uncollected():
+            step(end)
         return True
 
     # laying aside
@@ -120,10 +123,7 @@ class Building:
             if READ[kind] in LOOSE:
                 loose += loose_lines(READ[kind], body, key)
             else:
-                several = self._lines(READ[kind], body, number, key)
-                for item, line in several:
-                    heaps.add(item, line)
-                count += len(several)
+                count += heaps.add(self._lines(READ[kind], body, number, key))
             done.append(number)
             if count >= _ROWS or time.monotonic() >= end:
                 break
@@ -134,9 +134,9 @@ class Building:
             if not done:
                 put(self._db, "stage", "labels")
 
-    def _lines(self, kind: str, body: bytes, number: int, key: str) -> list[tuple[bytes, bytes]]:
+    def _lines(self, kind: str, body: bytes, number: int, key: str) -> Iterable[tuple[bytes, bytes]]:
         if kind != "items":
-            return list(self._encoding.lines(kind, body, number, key))
+            return self._encoding.lines(kind, body, number, key)
         found = []
         for line, (_, row) in enumerate(rows_of(body, key)):
             item = encode(item_of(row, key)).encode()
@@ -150,9 +150,11 @@ class Building:
 
     def _lay_aside(self, several: Sequence[Given], generation: int) -> None:
         heaps = self._heaps()
+        found = []
         for item, label, confidence, pack in several:
-            line = encode([_GIVEN, item, generation, pack, label, confidence]).encode()
-            heaps.add(encode(item).encode(), line)
+            line = encode((_GIVEN, item, generation, pack, label, confidence)).encode()
+            found.append((encode(item).encode(), line))
+        heaps.add(found)
         heaps.write()
 
     def _heaps(self) -> _Heaps:
@@ -223,6 +225,19 @@ class Building:
             put(self._db, "stage", "")
 
 
+@contextmanager
+def _uncollected() -> Iterator[None]:
+    """Keep the search for cycles away for a step: it finds none in a heap, and looks through all of it."""
+    if not gc.isenabled():
+        yield
+        return
+    gc.disable()
+    try:
+        yield
+    finally:
+        gc.enable()
+
+
 class _Heaps:
     """Lines by the heap of their item, until they are written."""
 
@@ -231,9 +246,13 @@ class _Heaps:
         self._heaps = heaps
         self._lines: defaultdict[int, list[bytes]] = defaultdict(list)
 
-    def add(self, item: bytes, line: bytes) -> None:
-        """Lay a line aside; the item is given as JSON."""
-        self._lines[zlib.crc32(item) % self._heaps].append(line)
+    def add(self, lines: Iterable[tuple[bytes, bytes]]) -> int:
+        """Lay (item as JSON, line) aside; return how many it were."""
+        heaps, count, crc32, several = self._heaps, 0, zlib.crc32, self._lines
+        for item, line in lines:
+            several[crc32(item) % heaps].append(line)
+            count += 1
+        return count
 
     def write(self) -> None:
         """Write the lines. Within a transaction."""

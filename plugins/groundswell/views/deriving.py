@@ -141,7 +141,7 @@ def by_the_state(
 _Answer = tuple[str, str | None, Any, str, int, bool]
 
 
-def _summed(votes: Counter[str], answers: Sequence[_Answer]) -> Derived:
+def _summed(votes: Mapping[str, int], answers: Sequence[_Answer]) -> Derived:
     """Return what answers (worker, label, accepted, submitted, cents, whether rejected) come to.
 
     Args:
@@ -156,22 +156,21 @@ def _summed(votes: Counter[str], answers: Sequence[_Answer]) -> Derived:
     workers: dict[str, tuple[list[int], str]] = {}
     last, unreadable = "", 0
     for worker, said, accepted, submitted, cents, rejected in answers:
-        sums, latest = workers.get(worker) or ([0] * len(OF_WORKERS), "")
         seconds = _seconds(accepted, submitted)
-        unreadable += said is None
-        sums[0] += 1
-        sums[1] += said is None
-        sums[2] += rejected
-        sums[3] += cents
-        if seconds is not None:
-            sums[4] += seconds
-            sums[5] += 1
-        if several and said is not None and not rejected:
-            sums[6] += 1
-            sums[7] += label is not None and said == label
+        readable = 0 if said is None else 1
+        judged = readable if several and not rejected else 0
+        agreed = judged if said == label else 0
+        timed = (0, 0) if seconds is None else (seconds, 1)
+        sums = [1, 1 - readable, int(rejected), cents, *timed, judged, agreed]
+        unreadable += 1 - readable
         submitted = plain(submitted)
-        workers[worker] = (sums, max(latest, submitted))
-        last = max(last, submitted)
+        if worker in workers:
+            before, latest = workers[worker]
+            workers[worker] = ([a + b for a, b in zip(before, sums, strict=True)], max(latest, submitted))
+        else:
+            workers[worker] = (sums, submitted)
+        if submitted > last:
+            last = submitted
     return Derived(
         status=0,
         label=label,
@@ -246,11 +245,11 @@ def _of_usual(
     paid: Mapping[str, int],
     seats: int,
 ) -> Derived:
-    votes: Counter[str] = Counter()
+    votes: dict[str, int] = {}
     several: list[_Answer] = []
-    for assignment, (_, _, _, worker, accepted, submitted, label, *_) in answers.items():
+    for assignment, (_, _, _, worker, accepted, submitted, label, _, _, _) in answers.items():
         if label is not None:
-            votes[label] += 1
+            votes[label] = votes.get(label, 0) + 1
         several.append((plain(worker), label, accepted, submitted, paid.get(assignment, 0), False))
     found = _summed(votes, several)
     found.status = _NUMBERS[endings[0][2]] if endings else int(bool(hits))

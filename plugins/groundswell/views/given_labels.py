@@ -88,7 +88,7 @@ class GivenLabels:
         found = []
         for start in range(0, len(rows), _PACKED):
             several = [(self._item(row), row) for row in rows[start : start + _PACKED]]
-            body = packed(encode([item, _own(row)]).encode() for item, row in several)
+            body = packed(encode((item, _own(row))).encode() for item, row in several)
             pack = self._db.execute("INSERT INTO given (body) VALUES (?)", (body,)).lastrowid or 0
             found += [
                 Given(item, row.get("label"), _confidence(row.get("confidence")), pack)

@@ -17,7 +17,7 @@ from groundswell.views.given_labels import Given, GivenLabels, item_of
 from groundswell.views.loose_rows import LOOSE, keep_loose, loose_lines
 from groundswell.views.packs import Packs
 from groundswell.views.reading import bodies, rows_of
-from groundswell.views.record_rows import Encoding, Kept, Row, parsed_lines
+from groundswell.views.record_rows import Encoding, Kept, Row, encode, parsed_lines
 from groundswell.views.remembered import take_parts, transaction
 from groundswell.views.searching import name_some
 
@@ -190,7 +190,8 @@ class Keeping:
                 label = label if given else lead
                 counted = summed(derived, bool(given))
                 self._books.enter(derived.status, label, counted)
-                kept = json.dumps(self._books.enter_workers(derived), separators=(",", ":"))
+                self._books.enter_workers(derived)
+                kept = encode(self._books.tally(derived))
                 updates.append((lead, label, *state_of(derived), *counted, number))
                 tallies.append((kept, number))
                 done.append((pack, number))

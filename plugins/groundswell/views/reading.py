@@ -124,16 +124,22 @@ def parsed(line: bytes, key: str, number: int, *, after: int = 0) -> dict[str, A
         number: of the line, from 1.
         after: bytes of the part before line 1.
     """
-    where = f"{key} line {number}" + (f" after byte {after}" if after else "")
     try:
         row = json.loads(line)
     except (ValueError, RecursionError) as error:
+        where = _where(key, number, after)
         raise LedgerError(
             f"{where} is not JSON ({error}); restore this object from a backup or version"
         ) from error
     if not isinstance(row, dict):
-        raise LedgerError(f"{where} is no JSON object; restore this object from a backup or version")
+        raise LedgerError(
+            f"{_where(key, number, after)} is no JSON object; restore this object from a backup or version"
+        )
     return row
+
+
+def _where(key: str, number: int, after: int) -> str:
+    return f"{key} line {number}" + (f" after byte {after}" if after else "")
 
 
 def lines(store: PartStore, key: str, *, start: int = 0) -> Iterator[bytes]:

@@ -159,6 +159,8 @@ def folded(rows: Iterable[tuple[str, Row]], prefix: str) -> RunState:
 
 def plain(text: str) -> str:
     """Return a text as SQLite can hold it: lone surrogates are written as escapes, with a digest."""
+    if text.isascii():
+        return text
     try:
         text.encode()
     except UnicodeEncodeError:

@@ -70,7 +70,7 @@ def _share(db: sqlite3.Connection, parts: int, of: int, complete: bool) -> float
     if stage == "folding":
         heaps = int(get(db, "heaps"))
         [lowest] = db.execute("SELECT ifnull(min(heap), ?) FROM staged", (heaps,)).fetchone()
-        return round(0.65 + 0.25 * lowest / heaps, 3)
+        return round(0.65 + 0.25 * int(lowest) / heaps, 3)
     shares = {"labels": 0.62, "settling": 0.9, "naming": 0.95}
     return shares.get(stage, 0.98)
 
