@@ -78,7 +78,8 @@ def called(*paths: str) -> set[str]:
 
 def allowed(page: str) -> set[str]:
     """Return the actions of the policy on a page."""
-    (policy,) = re.findall(r"(?s)```json\n(.*?)```", (ROOT / "docs" / page).read_text("utf-8"))
+    blocks = re.findall(r"(?s)```json\n(.*?)```", (ROOT / "docs" / page).read_text("utf-8"))
+    (policy,) = (block for block in blocks if '"Statement"' in block)
     found: set[str] = set()
     for statement in json.loads(policy)["Statement"]:
         actions = statement["Action"]

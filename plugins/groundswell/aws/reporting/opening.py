@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime
@@ -86,13 +86,28 @@ class Reports:
 
     @cached_property
     def pseudonyms(self) -> Pseudonyms:
-        """What workers are called; the key is made by whoever needs it first, and stays."""
-        return Pseudonyms(pseudonym_key(self.private), forgotten_marks(self.private))
+        """What workers are called; the key is made by whoever needs it first, and stays.
+
+        :raises AirflowFailException: it is lost.
+        """
+        key = pseudonym_key(self.private, lambda: bool(self.store.days()))
+        return Pseudonyms(key, forgotten_marks(self.private))
 
 
-def pseudonym_key(private: PartStore) -> bytes:
-    """Return the key of the pseudonyms; two that make it at once agree on one."""
+def pseudonym_key(private: PartStore, in_use: Callable[[], bool]) -> bytes:
+    """Return the key of the pseudonyms; two that make it at once agree on one.
+
+    :param in_use: whether there are reports that name workers by it.
+    """
     known = private.get(_KEY)
+    if known is None and in_use():
+        known = private.get(_KEY)  # made meanwhile, with the first report
+        if known is None:
+            raise AirflowFailException(
+                f"{private.uri(_KEY)} is gone: under a new key all workers would get other names, and those "
+                "who were deleted would come back; restore it from a backup or version, or begin anew with "
+                "another uri in the settings file"
+            )
     if known is None:
         private.put_if_absent(_KEY, new_key())
         known = private.get(_KEY)

@@ -8,6 +8,7 @@ from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 
 import pytest
+from airflow.sdk.exceptions import AirflowFailException
 
 from groundswell.aws.reporting.inputs import Inputs
 from groundswell.aws.reporting.publishing import publish
@@ -171,3 +172,14 @@ def test_what_counts_as_revised_was_final_before(tmp_path: Path, kind: str) -> N
     told = publish(reports, [result | {"kind": kind}], NEXT_MORNING)
     assert told["revised"] == (["2026-11-02"] if kind == "revised" else [])
     assert entry(DAY)["day"] == told["day"]
+
+
+def test_reports_whose_key_is_lost_do_not_rename_everybody(tmp_path: Path) -> None:
+    write(reports_in(tmp_path), DAY, usual(DAY))
+    reports_in(tmp_path).private.remove("pseudonym.key")
+    with pytest.raises(AirflowFailException, match=r"pseudonym\.key is gone.*restore it from a backup"):
+        write(reports_in(tmp_path), DAY, events(DAY, ("ann", 600, 20.0)), now=LATER)
+    assert reports_in(tmp_path).private.get("pseudonym.key") is None
+    record = reports_in(tmp_path).store.current(DAY)
+    assert record is not None
+    assert record["revision"] == 1
