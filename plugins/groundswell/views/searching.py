@@ -18,7 +18,11 @@ _SPARSE = 100
 
 def folded_name(text: str) -> bytes:
     """Return a text as it is compared: upper and lower case are the same, a line break is a space."""
-    return text.lower().replace("\n", " ").encode(errors="backslashreplace")
+    return _folded(text).encode(errors="backslashreplace")
+
+
+def _folded(text: str) -> str:
+    return text.lower().replace("\n", " ")
 
 
 def name_all(db: sqlite3.Connection) -> None:
@@ -41,44 +45,10 @@ def name_some(db: sqlite3.Connection, items: Iterable[tuple[int, str]]) -> None:
 
 
 def _lay(db: sqlite3.Connection, place: int, names: Sequence[str]) -> None:
-    body = b"".join(b"\n" + folded_name(name) for name in names)
+    body = "".join(f"\n{_folded(name)}" for name in names).encode()
     known = db.execute("SELECT body FROM names WHERE place = ?", (place,)).fetchone()
     whole = body if known is None else known[0] + body
     db.execute("INSERT OR REPLACE INTO names VALUES (?, ?)", (place, whole))
-
-
-def matching(db: sqlite3.Connection, text: str, *, begins: bool) -> Iterator[Sequence[int]]:
-    """Yield the numbers of the items whose ids have a text in them, some at a time, in order.
-
-    Args:
-        db: the index.
-        text: what is looked for.
-        begins: whether the ids are to begin so.
-    """
-    wanted = folded_name(text)
-    sought = b"\n" + wanted if begins else wanted
-    for place, body in db.execute("SELECT place, body FROM names ORDER BY place"):
-        if sought in body:
-            first = (place << _BITS) or 1  # no item has the number 0
-            yield _matching(body, sought, first)
-
-
-def _matching(body: bytes, sought: bytes, first: int) -> Sequence[int]:
-    count = body.count(sought)
-    if count > _SPARSE:
-        if sought.startswith(b"\n") and count == body.count(b"\n"):
-            return range(first, first + count)
-        lines = [b"\n" + line for line in body[1:].split(b"\n")]
-        return [first + place for place, line in enumerate(lines) if sought in line]
-    found: list[int] = []
-    line, seen, at = first - 1, 0, body.find(sought)
-    while at >= 0:
-        # The break before a line belongs to it
-        line += body.count(b"\n", seen, at + 1)
-        found.append(line)
-        seen = body.find(b"\n", at + 1)
-        at = body.find(sought, seen) if seen >= 0 else -1
-    return found
 
 
 class Matches:
@@ -92,23 +62,38 @@ class Matches:
 
     def __init__(self, db: sqlite3.Connection, text: str, *, begins: bool, few: int) -> None:
         [highest] = db.execute("SELECT ifnull(max(id), 0) FROM items").fetchone()
-        self._marks = bytearray(highest + 1)
-        self.count = 0
+        wanted = folded_name(text)
+        sought = b"\n" + wanted if begins else wanted
         numbers: list[int] = []
-        for several in matching(db, text, begins=begins):
-            self.count += len(several)
-            if self.count <= few:
-                numbers += several
-            if isinstance(several, range):
-                self._marks[several.start : several.stop] = b"\x01" * len(several)
+        #: By number: 1 for an item that matches.
+        self.marks = bytearray(highest + 1)
+        for place, body in db.execute("SELECT place, body FROM names ORDER BY place"):
+            if sought not in body:
+                continue
+            first = (place << _BITS) or 1  # no item has the number 0
+            if body.count(sought) <= _SPARSE:
+                for line in _lines_with(body, sought):
+                    self.marks[first + line] = 1
+                    numbers.append(first + line)
             else:
-                for number in several:
-                    self._marks[number] = 1
+                lines = body[1:].split(b"\n")
+                marks = bytes([line.startswith(wanted) if begins else wanted in line for line in lines])
+                self.marks[first : first + len(marks)] = marks
+                if len(numbers) <= few:
+                    numbers += [first + line for line, mark in enumerate(marks) if mark]
+        self.count = self.marks.count(1)
         #: The numbers where they are few, else None.
         self.numbers = numbers if self.count <= few else None
         #: Whether every item matches.
         self.all = self.count == highest
 
-    def marked(self, number: int) -> int:
-        """Return whether an item matches: 1 or 0."""
-        return self._marks[number]
+
+def _lines_with(body: bytes, sought: bytes) -> Iterator[int]:
+    """Yield the places of the lines that have a text in them, in a body in which a break begins each line."""
+    line, seen, at = -1, 0, body.find(sought)
+    while at >= 0:
+        # The break before a line belongs to it
+        line += body.count(b"\n", seen, at + 1)
+        yield line
+        seen = body.find(b"\n", at + 1)
+        at = body.find(sought, seen) if seen >= 0 else -1

@@ -157,7 +157,7 @@ class TestSearch:
             "\U0001f600 smile",
         ),
         *("Übung-É", "two  spaces", "line\nbreak", "tab\there", "\\u00e9", "[a-z]", "^caret", "null\x00byte"),
-        "\ud800",
+        *("\ud800", "\U0001f600 smile"),
     )
 
     @pytest.mark.parametrize("name", NAMES)
