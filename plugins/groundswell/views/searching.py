@@ -13,7 +13,7 @@ from itertools import groupby
 #: Ids that lie together: 2 to the power of this.
 _BITS = 12
 #: So many matches of some ids are found one by one; more by looking at each id.
-_SPARSE = 100
+_SPARSE = 1_500
 
 
 def folded_name(text: str) -> bytes:
