@@ -6,10 +6,11 @@ from collections.abc import Callable
 from datetime import date, timedelta
 from pathlib import Path
 
+import pandas as pd  # noqa: TID253 (no DAG imports this)
 import pytest
 from starlette.testclient import TestClient
 
-from tests.groundswell.ui.throughput.filled_store import at, fill, the_app
+from tests.groundswell.ui.throughput.filled_store import at, day_tables, fill, the_app
 from tests.support.activity_rows import Made, make
 
 FIRST = date(2026, 10, 5)
@@ -47,3 +48,9 @@ def get(web: TestClient) -> Callable[[str], str]:
         return answer.text
 
     return text
+
+
+@pytest.fixture(scope="session")
+def workers(made: Made) -> pd.DataFrame:
+    """The finest rows of all days, computed apart from the store and the page."""
+    return pd.concat([day_tables(made, day).workers for day in made.days], ignore_index=True)
