@@ -256,21 +256,26 @@ class Extender:
                 raise
             log.warning("item %r is given up: the account has no money for one more answer", item)
             return Outcome.BUDGET
-        expires = self._fresh(item, hit, there)
+        expires = self.fresh(item, there)
         row = {"item": item, "hit": hit, "seats": seats, "token": plan["token"], "expires": expires}
         return row | {key: plan[key] for key in ("replaces",) if key in plan}
 
-    def _fresh(self, item: str, hit: str, there: Mapping[str, Any] | None) -> str:
+    def fresh(self, item: str, there: Mapping[str, Any] | None) -> str:
         """
         Give a late extension a whole lifetime again; return the expiration that is in force.
 
-        :param there: the HIT, where an earlier attempt has opened the seat. If it moved the expiration too,
-            that is left: the time may be over by now, and the item closed.
+        :param there: the HIT, where somebody has opened the seat. If they moved the expiration too, that is
+            left: the time may be over by now, and the item closed. Else it is moved for them: a seat that is
+            on record with a lifetime that is over would be given up, while they give it another.
         """
+        hit = self.state.hits[item]["hit"]
         lifetime = timedelta(seconds=self.run.batch.task.lifetime_seconds)
         expires = datetime.fromisoformat(self.state.expires[item])
-        if there is not None and there["Expiration"] > expires:
-            return str(there["Expiration"].astimezone(UTC).isoformat(timespec="seconds"))
+        if there is not None:
+            # What is on record is a little early, after a crash while publishing much too early
+            expires = max(expires, there["CreationTime"] + lifetime)
+            if there["Expiration"] - expires > lifetime * FRESH / 2:
+                return str(there["Expiration"].astimezone(UTC).isoformat(timespec="seconds"))
         now = self.run.mturk.now()
         if expires - now < lifetime * FRESH and not self.state.stopped:
             self._moved.append(hit)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import shutil
-from datetime import timedelta
+from datetime import datetime, timedelta
 from types import SimpleNamespace
 from typing import Any
 
@@ -15,7 +15,7 @@ from groundswell.aws.operators.mturk import MTurkCollectAndExtendOperator, MTurk
 from groundswell.aws.publishing import publish_shard
 from groundswell.aws.runs import LabelingRun
 from groundswell.ledger import Outcome
-from tests.groundswell.aws.workbench import Workbench
+from tests.groundswell.aws.workbench import Killed, Workbench
 
 pytestmark = pytest.mark.contract
 
@@ -102,3 +102,102 @@ def test_tasks_that_are_tried_again_look_the_truth_up(bench: Workbench) -> None:
     MTurkCollectAndExtendOperator(task_id="collect", deferrable=False, **which).execute(SECOND_TRY)
     assert bench.again(run).ledger.fold().outcomes == {"a": Outcome.SETTLED}
     bench.check(run, {"a": ["setosa"] * 2})
+
+
+AGREE = {"rule": "agree", "agree": 2, "first": 1, "most": 3}
+
+
+def killed(*_: Any, **__: Any) -> None:
+    raise Killed
+
+
+def hours_pass(bench: Workbench, run: LabelingRun, hours: int) -> None:
+    bench.clock.offset += timedelta(hours=hours)
+    bench.monkeypatch.setitem(run.mturk.__dict__, "_clock_offset", bench.clock.offset)
+
+
+def ends(bench: Workbench, hit: str) -> datetime:
+    expires: datetime = bench.call("GetHIT", HITId=hit)["HIT"]["Expiration"]
+    return expires
+
+
+def dying_when_it_moves(bench: Workbench, run: LabelingRun, *, after: bool) -> None:
+    """Collect up to the call that gives an extended HIT its lifetime again."""
+    move = run.mturk.set_expiration
+
+    def dying(*named: Any) -> None:
+        if after:
+            move(*named)
+        raise Killed
+
+    with bench.monkeypatch.context() as patch:
+        patch.setattr(run.mturk, "set_expiration", dying)
+        with pytest.raises(Killed):
+            bench.collect(bench.again(run))
+
+
+@pytest.mark.parametrize("hours_to_publish", [0, 5], ids=["", "published long after it was meant"])
+def test_a_seat_that_a_dying_task_opened_gets_the_lifetime_that_it_was_to_have(
+    bench: Workbench, monkeypatch: pytest.MonkeyPatch, hours_to_publish: int
+) -> None:
+    """Else it is given up and its money goes to another item, while a twin gives it a lifetime after all."""
+    run = bench.run(["a"], task__lifetime="2h", redundancy=AGREE)
+    if hours_to_publish:
+        with monkeypatch.context() as patch:
+            patch.setattr(run.mturk, "create_hit", killed)
+            with pytest.raises(Killed):
+                bench.publish(run)
+        hours_pass(bench, run, hours_to_publish)
+    bench.publish(bench.again(run))
+    bench.answer(run, {"a": ["setosa"]})
+    hours_pass(bench, run, 3)
+    dying_when_it_moves(bench, run, after=False)
+    assert (seats(bench, run, "a"), run.ledger.fold().seats) == (2, {"a": 1})
+    again = bench.again(run)
+    catch_up(Wave(again, again.ledger.fold()))
+    assert bench.collect(bench.again(run)).open == 1
+    [hit] = bench.hits_of(run, "a")
+    assert bench.seats_open(hit) == 1
+    assert ends(bench, hit) > bench.clock.now()
+    script = {"a": ["setosa"] * 2}
+    bench.to_the_end(bench.again(run), script)
+    bench.check(run, script)
+
+
+def test_a_twin_of_who_opens_a_seat_does_not_take_its_lifetime_for_over(
+    bench: Workbench, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    run = bench.run(["a"], task__lifetime="2h", redundancy=AGREE)
+    bench.publish(run)
+    bench.answer(run, {"a": ["setosa"]})
+    hours_pass(bench, run, 3)
+    wave = Wave(bench.again(run), run.ledger.fold())  # knows nothing of what the other is about to do
+    move = run.mturk.set_expiration
+
+    def overtaken(*named: Any) -> None:
+        monkeypatch.setattr(run.mturk, "set_expiration", move)
+        catch_up(wave)
+        bench.collect(bench.again(run))
+        move(*named)
+
+    monkeypatch.setattr(run.mturk, "set_expiration", overtaken)
+    assert bench.collect(bench.again(run)).open == 1
+    assert run.ledger.fold().outcomes == {}
+    script = {"a": ["setosa"] * 2}
+    bench.to_the_end(bench.again(run), script)
+    bench.check(run, script)
+
+
+def test_a_seat_whose_new_lifetime_is_over_is_not_opened_once_more(bench: Workbench) -> None:
+    run = bench.run(["a"], task__lifetime="2h", redundancy=AGREE)
+    bench.publish(run)
+    bench.answer(run, {"a": ["setosa"]})
+    hours_pass(bench, run, 3)
+    dying_when_it_moves(bench, run, after=True)
+    hours_pass(bench, run, 3)
+    again = bench.again(run)
+    catch_up(Wave(again, again.ledger.fold()))
+    bench.collect(bench.again(run))
+    assert run.ledger.fold().outcomes == {"a": Outcome.EXPIRED}
+    [hit] = bench.hits_of(run, "a")
+    assert ends(bench, hit) < bench.clock.now()
