@@ -18,7 +18,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from tools.chaos.played import Played
-from tools.chaos.totals import Measured, Totals, write_section
+from tools.chaos.totals import Measured, Totals, plain_before, write_section
 
 RESULTS = Path(__file__).parents[2] / "benchmarks" / "results" / "chaos.md"
 #: Every so many schedules goes over real sockets, through proxy and server on ports of their own.
@@ -104,16 +104,21 @@ def _in_processes(first: int, count: int, jobs: int, *, plain: bool) -> Iterator
             process.join(10)
 
 
-def _about(started: float, first: int, count: int, jobs: int) -> str:
+def _seeds(first: int, count: int) -> str:
+    return f"Seeds {first} to {first + count - 1}"
+
+
+def _about(started: float, first: int, count: int, jobs: int, *, plain_before: bool) -> str:
     commit = subprocess.run(
         ["git", "rev-parse", "--short", "HEAD"], capture_output=True, text=True, check=False
     ).stdout.strip()
     minutes = (time.monotonic() - started) / 60
     return (
-        f"Seeds {first} to {first + count - 1}, played {datetime.now(UTC):%Y-%m-%d %H:%M} UTC at commit "
+        f"{_seeds(first, count)}, played {datetime.now(UTC):%Y-%m-%d %H:%M} UTC at commit "
         f"{commit or 'unknown'} in {minutes:.0f} minutes with {jobs} job{'s' * (jobs > 1)}: `make chaos`. "
         "Each schedule is one labelling run under API faults, kills, clears, twins and time jumps; after it "
-        "the workforce's tables are compared with the books. The plain loop meets the same faults and kills. "
+        "the workforce's tables are compared with the books. The plain loop meets the same faults and kills"
+        f"{', in a run of the same seeds before this one' * plain_before}. "
         "Written by the program: run it again rather than edit this section."
     )
 
@@ -134,10 +139,12 @@ def run(first: int, count: int, jobs: int, *, plain: bool, results: Path | None)
     before = signal.signal(signal.SIGTERM, signal.default_int_handler)
     started, written = time.monotonic(), time.monotonic()
     ours, theirs = Totals(), Totals()
+    before_this = plain_before(results, _seeds(first, count)) if results and not plain else None
     live = sys.stderr.isatty()
 
     def measured() -> Measured:
-        return Measured(ours, theirs if plain else None, _about(started, first, ours.schedules, jobs))
+        about = _about(started, first, ours.schedules, jobs, plain_before=before_this is not None)
+        return Measured(ours, theirs if plain else before_this, about)
 
     try:
         for mine, other in _in_processes(first, count, jobs, plain=plain):
@@ -184,7 +191,7 @@ def main(arguments: list[str]) -> int:
     parser.add_argument("--jobs", type=int, default=os.cpu_count() or 1, metavar="J", help="processes")
     parser.add_argument("--replay", type=int, metavar="SEED", help="play this one again")
     parser.add_argument("-v", "--verbose", action="store_true", help="with --replay: tell everything")
-    parser.add_argument("--no-plain-loop", action="store_true", help="leave the plain loop out")
+    parser.add_argument("--no-plain-loop", action="store_true", help="do not play the plain loop")
     parser.add_argument("--sockets", action="store_true", help="with --replay: over real sockets")
     parser.add_argument("--results", type=Path, default=RESULTS, metavar="FILE", help="where the table goes")
     options = parser.parse_args(arguments)

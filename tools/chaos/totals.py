@@ -111,6 +111,31 @@ class Measured:
         return ["Schedules of ours after which something was wrong:", "", *lines, ""] if lines else []
 
 
+def plain_before(path: Path, seeds: str) -> Totals | None:
+    """Return the plain loop's figures that stand in the results file, where they are of the same seeds.
+
+    The plain loop knows nothing of our code: while schedules and faults stay, it need not be played again.
+
+    :param seeds: how the section's text begins.
+    """
+    text = path.read_text() if path.exists() else ""
+    section = text.partition(BEGIN)[2].partition(END)[0]
+    if f"\n{seeds}, " not in section or "| plain loop |" not in section:
+        return None
+    cells = [[cell.strip() for cell in line.split("|")[1:-1]] for line in section.splitlines() if "|" in line]
+    values = {row[0]: int(row[2].replace(",", "")) for row in cells if row[2][:1].isdigit()}
+    found = Totals(
+        schedules=values.pop("schedules"),
+        calls=values.pop("requester API calls"),
+        attempts=values.pop("attempts at tasks"),
+        faulty={seed: [] for seed in range(values.pop("**schedules after which something is wrong**"))},
+    )
+    for text, name in _COUNTED:
+        setattr(found.verdict, name, values.pop(text))
+    found.injected.update(values)
+    return found
+
+
 def _markdown(head: Sequence[str], rows: Iterable[Sequence[object]]) -> list[str]:
     cells = [list(head), *([_shown(cell) for cell in row] for row in rows)]
     widths = [max(len(row[column]) for row in cells) for column in range(len(head))]
