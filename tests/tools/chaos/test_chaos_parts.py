@@ -214,6 +214,26 @@ def test_the_command_says_what_is_wrong_and_how_to_see_it_again(
     assert fast.main(["--schedules", "1", "--results", str(results)]) == 0
 
 
+def test_the_plain_loops_figures_stay_where_only_ours_are_played_again(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    pairs: list[tuple[Played, Played | None]] = [(played(4, duplicates=1), played(4, duplicates=2))]
+    monkeypatch.setattr(fast, "_in_processes", lambda *_, **__: iter(pairs))
+    results = tmp_path / "chaos.md"
+    both = fast.run(4, 1, 1, plain=True, results=results)
+    pairs[:] = [(played(4), None)]
+    again = fast.run(4, 1, 1, plain=False, results=results)
+    assert both.plain is not None
+    assert again.plain is not None
+    kept = again.plain
+    assert (kept.schedules, kept.calls, kept.attempts, len(kept.faulty)) == (1, 10, 4, 1)
+    assert (kept.verdict, kept.injected) == (both.plain.verdict, both.plain.injected)
+    assert "in a run of the same seeds before this one" in results.read_text()
+    assert "--replay 4" in both.table()
+    assert "--replay 4" not in results.read_text()
+    assert fast.run(5, 1, 1, plain=False, results=results).plain is None
+
+
 def test_what_was_played_until_an_interruption_is_kept(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
