@@ -2,9 +2,10 @@
 
 A run tells that it went on by its ``progress.json``, which every wave of answers and the run's end replace,
 and by its ``summary.json``. So a run that has come to its end and does not change any more costs one small
-read; another one that has not changed, two. Of a run that has changed, the answers are read, for their times
-only. Bonuses, and rejections taken back, that were paid outside the runs count as changes of the run whose
-answer they are about; so does what the janitor has repaired, once it counts the parts of that run again.
+read. Another one that has not changed costs two, and a listing of its objects: a task may have died before it
+told of what it wrote. Of a run that has changed, the answers are read, for their times only. Bonuses, and
+rejections taken back, that were paid outside the runs count as changes of the run whose answer they are about;
+so does what the janitor has repaired, once it counts the parts of that run again.
 """
 
 from __future__ import annotations
@@ -195,7 +196,10 @@ def _standing(ledger: Ledger, known: Mark | None) -> Standing:
     progress = updated(ledger, PROGRESS)
     if known is not None and known.standing.finished and progress == known.standing.progress:
         return known.standing
-    return Standing(progress, updated(ledger, SUMMARY))
+    found = Standing(progress, updated(ledger, SUMMARY))
+    if not found.told or found.finished:
+        return found
+    return replace(found, objects=sum(1 for _ in ledger.store.keys(ledger.prefix)))
 
 
 def _beside(store: PartStore, batch: str, now: datetime) -> dict[str, str]:

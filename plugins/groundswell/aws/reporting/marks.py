@@ -36,11 +36,13 @@ class Standing:
         progress: when its ``progress.json`` was written, as it says; None where there is none.
         summary: the same of its ``summary.json``.
         beside: digest of what others than its own tasks did to it, as far as one can tell; "" for nothing.
+        objects: how many its ledger has, until it is finished: a task that died has not told of the last.
     """
 
     progress: str | None = None
     summary: str | None = None
     beside: str = ""
+    objects: int | None = None
 
     @property
     def told(self) -> bool:
@@ -104,6 +106,8 @@ class Mark:
         }
         if self.standing.beside:
             found["beside"] = self.standing.beside
+        if self.standing.objects is not None:
+            found["objects"] = self.standing.objects
         if self.by:
             found["next"] = {"by": self.by, "left": _text(self.then), "read": self.read}
         return found
@@ -111,7 +115,8 @@ class Mark:
     @classmethod
     def of(cls, row: Any) -> Mark:
         """Return what :meth:`row` made of a mark. Raises KeyError, TypeError or ValueError for another."""
-        standing = Standing(row["progress"], row["summary"], str(row.get("beside", "")))
+        beside, objects = str(row.get("beside", "")), row.get("objects")
+        standing = Standing(row["progress"], row["summary"], beside, objects)
         earliest, latest = (_moment(row[name]) for name in ("earliest", "latest"))
         mark = cls(standing, earliest, latest, _day(row["left"]))
         if following := row.get("next"):

@@ -96,6 +96,13 @@ def test_only_days_that_were_written_to_the_end_are_reported(office: Office, run
     assert mark_reported(office.reports, found.as_xcom()) == 0, "cleared long after"
 
 
+def test_what_a_task_wrote_that_died_before_it_told_is_found(office: Office, run: LabelingRun) -> None:
+    run.ledger.append("payments", [{"assignment": "a-AX", "item": "a", "cents": 6}])
+    assert office.daily(on(21)) == {"02", "03", "04"}, "though its progress is of before"
+    assert office.paid_on(FIRST) == 1
+    assert office.marks(on(22)) == set()
+
+
 def test_a_run_of_the_reports_marks_nothing_of_another(office: Office, run: LabelingRun) -> None:
     office.pay(run, november(20), "a")
     first, second = office.window(on(21)), office.window(on(22))
