@@ -17,7 +17,16 @@ from datetime import UTC, datetime, time, timedelta
 from pathlib import Path
 from typing import Any
 
-from airflow.sdk import DAG, Asset, CronDataIntervalTimetable, Param, chain, get_current_context, task
+from airflow.sdk import (
+    DAG,
+    Asset,
+    CronDataIntervalTimetable,
+    Param,
+    TriggerRule,
+    chain,
+    get_current_context,
+    task,
+)
 from airflow.sdk.exceptions import AirflowFailException
 
 from groundswell.reports.settings import ReportSettings
@@ -106,6 +115,16 @@ def collect_names(days: list[Entry]) -> Entry:
         return collect(reports, days)
 
 
+@task
+def changed_days(days: list[Entry]) -> list[Entry]:
+    """The days that are due, and of those before them the ones for which something else was collected now."""
+    from groundswell.aws.reporting.opening import open_reports
+    from groundswell.aws.reporting.reporting import days_to_write
+
+    with open_reports(SETTINGS) as reports:
+        return days_to_write(reports, days)
+
+
 # One after another: what is unusual about a day is told from the days before it
 @task(
     max_active_tis_per_dagrun=1,
@@ -122,16 +141,22 @@ def report_day(day: Entry) -> Entry:
         return report(reports, day)
 
 
-@task
-def publish(written: list[Entry], days: list[Entry], outlet_events: Any = None) -> Entry:
+# Also where a day failed, or a source: months and what is too old do not wait for it, and then this fails
+@task(trigger_rule=TriggerRule.ALL_DONE_MIN_ONE_SUCCESS)
+def publish(
+    written: list[Entry], changed: list[Entry] | None, days: list[Entry], outlet_events: Any = None
+) -> Entry:
     """Reports of the months, what is too old goes, and an asset event tells which days were written."""
     from groundswell.aws.reporting.looking import mark_reported
     from groundswell.aws.reporting.opening import open_reports
+    from groundswell.aws.reporting.publishing import missing
     from groundswell.aws.reporting.publishing import publish as finish
 
+    done, wanted = list(written), changed or days
     with open_reports(SETTINGS) as reports:
-        result = finish(reports, list(written), datetime.now(UTC))
-        mark_reported(reports, days)  # only now: all days are written
+        if not missing(done, wanted):
+            mark_reported(reports, days)
+        result = finish(reports, done, datetime.now(UTC), wanted=wanted)
         asset = report_asset(reports.settings)
     outlet_events[asset].extra = {name: result[name] for name in ("days", "revised", "anomalies")}
     return result
@@ -173,10 +198,12 @@ def worker_metrics_dag(settings: ReportSettings) -> DAG:
         activity, ledgers = collect_activity(days), collect_ledgers(days)
         # Events tell which metrics, jobs and names to ask for
         told_by_events = [collect_workteam(days), collect_jobs(days), collect_names(days)]
-        written = report_day.expand(day=days)
-        published = publish.override(outlets=[report_asset(settings)])(written, days)
-        chain(activity, told_by_events, written)
-        chain(ledgers, written)
+        # A run of weeks touches as many days, of which it changes few: each is a task
+        changed = changed_days(days)
+        written = report_day.expand(day=changed)
+        published = publish.override(outlets=[report_asset(settings)])(written, changed, days)
+        chain(activity, told_by_events, changed)
+        chain(ledgers, changed)
         if settings.notify:
             notify.partial(result=published).expand(number=list(range(len(settings.notify))))
     return dag

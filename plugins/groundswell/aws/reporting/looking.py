@@ -4,8 +4,8 @@ A run tells that it went on by its ``progress.json``, which every wave of answer
 and by its ``summary.json``. So a run that has come to its end and does not change any more costs one small
 read. Another one that has not changed costs two, and a listing of its objects: a task may have died before it
 told of what it wrote. Of a run that has changed, the answers are read, for their times only. Bonuses, and
-rejections taken back, that were paid outside the runs count as changes of the run whose answer they are about;
-so does what the janitor has repaired, once it counts the parts of that run again.
+rejections taken back, that were paid outside the runs count as changes of the run whose answer they are
+about; so does what the janitor has repaired, once it counts the parts of that run again.
 """
 
 from __future__ import annotations

@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from datetime import UTC, date, datetime, timedelta
 from typing import TYPE_CHECKING, Any
+
+from airflow.sdk.exceptions import AirflowFailException
 
 from groundswell.aws.reporting.inputs import Inputs
 from groundswell.aws.reporting.months import catch_up, mark_of, stale_months
@@ -24,26 +27,41 @@ _RETENTION = "retention.json"
 INPUTS, WORKERS = "inputs", "workers"
 #: What a writer left that died is removed after this time, and who was told by which run is forgotten.
 _LEFT_FOR, _TOLD_FOR = timedelta(days=1), timedelta(days=30)
+_TOLD_AT_MOST = 10  # of what is wrong
+#: What comes of files that are gone or damaged: of one day or month, which holds up no other one.
+_DAMAGE = (ReportError, KeyError, TypeError, ValueError)
 
 log = logging.getLogger(__name__)
 
 
 @announced
-def publish(reports: Reports, written: Sequence[Mapping[str, Any]], now: datetime) -> dict[str, Any]:
+def publish(
+    reports: Reports,
+    written: Sequence[Mapping[str, Any]],
+    now: datetime,
+    *,
+    wanted: Sequence[Mapping[str, Any]] = (),
+) -> dict[str, Any]:
     """
     Finish a run: write the months anew whose days changed, by this run or by one that died before it wrote
     them; remove what is too old, and what dead writers left; and sum up.
 
     :param written: what :func:`groundswell.aws.reporting.reporting.report_day` returned for each day.
     :param now: what the time is.
+    :param wanted: the entries of the days that had to be written.
+    :raises AirflowFailException: some of them were not, or a day or month is damaged; all else is done.
     :return: day (the newest one), days (those written by this run), revised (those that had counted before),
         anomalies and totals (of the newest day), report (its address), months, sealed.
     """
-    newest = max(written, key=lambda each: each["day"])
+    wrong = [f"{day} was not written: see its task, or those before it" for day in missing(written, wanted)]
     changed = sorted(each["day"] for each in written if each["changed"])
-    sealed = seal(reports, now, {date.fromisoformat(each["day"]) for each in written})
-    months = write_months(reports, {day[:7] for day in changed} | {*stale_months(reports)})
+    sealed = seal(reports, now, {date.fromisoformat(each["day"]) for each in written}, wrong)
+    months = write_months(reports, {day[:7] for day in changed} | {*stale_months(reports)}, wrong)
     sweep(reports)
+    if wrong:
+        told = list(dict.fromkeys(wrong))
+        raise AirflowFailException("; ".join(told[:_TOLD_AT_MOST] + ["…"] * (len(told) > _TOLD_AT_MOST)))
+    newest = max(written, key=lambda each: each["day"])
     return {
         "day": newest["day"],
         "days": changed,
@@ -58,6 +76,23 @@ def publish(reports: Reports, written: Sequence[Mapping[str, Any]], now: datetim
         "months": months,
         "sealed": [day.isoformat() for day in sealed],
     }
+
+
+def missing(written: Iterable[Mapping[str, Any]], wanted: Iterable[Mapping[str, Any]]) -> list[str]:
+    """Return the days of some entries that are not among those that were written, in order."""
+    return sorted({each["day"] for each in wanted} - {each["day"] for each in written})
+
+
+@contextmanager
+def _passed_over(what: object, wrong: list[str] | None) -> Iterator[None]:
+    """Note what is damaged about a day or month and go on; where nobody notes it, raise it."""
+    try:
+        yield
+    except _DAMAGE as error:
+        if wrong is None:
+            raise
+        log.exception("%s is damaged", what)
+        wrong.append(f"{what} is damaged: {error!r}; restore the file from a backup or version")
 
 
 def write_month(reports: Reports, name: str) -> bool:
@@ -93,15 +128,21 @@ def write_month(reports: Reports, name: str) -> bool:
     return True
 
 
-def write_months(reports: Reports, names: Collection[str]) -> list[str]:
-    """Write the reports of some months, which are behind no longer; return their names in order."""
+def write_months(reports: Reports, names: Collection[str], wrong: list[str] | None = None) -> list[str]:
+    """Write the reports of some months, which are behind no longer; return their names in order.
+
+    :param wrong: takes what is damaged, where the other months are to be written all the same.
+    """
+    written = []
     for name in sorted(names):
-        while True:
-            mark = mark_of(reports, name)  # before its days are read
-            write_month(reports, name)
-            if mark is None or catch_up(reports, name, mark):
-                break
-    return sorted(names)
+        with _passed_over(name, wrong):
+            while True:
+                mark = mark_of(reports, name)  # before its days are read
+                write_month(reports, name)
+                if mark is None or catch_up(reports, name, mark):
+                    break
+            written.append(name)
+    return written
 
 
 def sweep(reports: Reports) -> int:
@@ -157,38 +198,45 @@ def _all_of(reports: Reports, some: Iterable[date], name: str) -> pd.DataFrame:
     return pd.concat([reports.store.table(day, name) for day in some], ignore_index=True)
 
 
-def seal(reports: Reports, now: datetime, written: Collection[date] = ()) -> list[date]:
+def seal(
+    reports: Reports, now: datetime, written: Collection[date] = (), wrong: list[str] | None = None
+) -> list[date]:
     """
     Remove personal data that is older than the settings keep it; return the days that changed by it.
 
     A day is marked before anything of it is removed, so that nothing is computed from what is left of it.
 
     :param written: days that were written since the last call; other old days need no second look.
+    :param wrong: takes what is damaged, where all else is to be removed all the same.
     """
     settings = reports.settings
-    today = settings.day_of(now)
-    sealed = set(_seal_inputs(reports, today - settings.retention.inputs))
+    today, before = settings.day_of(now), len(wrong or ())
+    sealed = set(_seal_inputs(reports, today - settings.retention.inputs, wrong))
     end = today - settings.retention.workers
     done = date.fromisoformat((document(reports.private, _RETENTION) or {}).get(WORKERS, "0001-01-01"))
     old = [day for day in reports.store.days() if day < end and (day >= done or day in written)]
-    sealed |= {day for day in old if _seal_workers(reports, day)}
-    write_months(reports, {day.isoformat()[:7] for day in old})
+    for day in old:
+        with _passed_over(day, wrong):
+            sealed |= {day} if _seal_workers(reports, day) else set()
+    write_months(reports, {day.isoformat()[:7] for day in old}, wrong)
     # Only now, so that whatever died before is done again
-    put_document(reports.private, _RETENTION, {WORKERS: max(end, done).isoformat()})
+    if len(wrong or ()) == before:
+        put_document(reports.private, _RETENTION, {WORKERS: max(end, done).isoformat()})
     return sorted(sealed)
 
 
-def _seal_inputs(reports: Reports, end: date) -> Iterable[date]:
+def _seal_inputs(reports: Reports, end: date, wrong: list[str] | None) -> Iterator[date]:
     inputs = Inputs.of(reports)
     inputs.keep_names(end)
     for day in inputs.days():
         if day >= end:
             continue
-        record = reports.store.heal(day)
-        if record and not record["sealed"]:
-            _publish_sealed(reports, day, record, INPUTS)
-            yield day
-        log.info("%s: %d inputs were removed for their age", day, inputs.remove(day))
+        with _passed_over(day, wrong):
+            record = reports.store.heal(day)
+            if record and not record["sealed"]:
+                _publish_sealed(reports, day, record, INPUTS)
+                yield day
+            log.info("%s: %d inputs were removed for their age", day, inputs.remove(day))
 
 
 def _seal_workers(reports: Reports, day: date) -> bool:

@@ -31,6 +31,28 @@ _NO_DATA = frozenset({"earlier days", "names of workers", "settings", "formulas"
 log = logging.getLogger(__name__)
 
 
+def days_to_write(reports: Reports, entries: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
+    """
+    Return those days of a window that have to be looked at, in order: all that are due, and of those that
+    runs of batches may have changed the ones of which the ledgers say something else than in their report.
+
+    :param entries: the window, as :meth:`groundswell.aws.reporting.window.Window.as_xcom`, once its inputs
+        were collected.
+    :return: some of them; the last one is always there, since a run tells of its newest day.
+    """
+    inputs = Inputs.of(reports)
+    *others, last = (dict(entry) for entry in entries)
+    found = [entry for entry in others if not entry.get("extra") or _has_new_data(reports, inputs, entry)]
+    log.info("%d of %d days have to be written, or are due", len(found) + 1, len(entries))
+    return [*found, last]
+
+
+def _has_new_data(reports: Reports, inputs: Inputs, entry: Mapping[str, Any]) -> bool:
+    day = date.fromisoformat(entry["day"])
+    before = (reports.store.current(day) or {}).get("inputs") or {}
+    return any(before.get(name) != digest for name, digest in inputs.digests(day).items())
+
+
 @announced
 def report_day(reports: Reports, entry: Mapping[str, Any]) -> dict[str, Any]:
     """

@@ -14,7 +14,7 @@ from groundswell.aws.janitor.report import put_clean
 from groundswell.aws.reporting import collecting, window
 from groundswell.aws.reporting.looking import mark_reported
 from groundswell.aws.reporting.publishing import publish
-from groundswell.aws.reporting.reporting import report_day
+from groundswell.aws.reporting.reporting import days_to_write, report_day
 from groundswell.aws.runs import LabelingRun
 from groundswell.aws.steps.labels import consolidate
 from groundswell.ledger import Ledger
@@ -46,7 +46,7 @@ def test_a_label_and_a_payment_of_later_come_to_the_day_of_the_answer(office: Of
     def morning(of: date) -> dict[str, Any]:
         found = office.window(of).as_xcom()
         collecting.collect_ledgers(office.reports, found)
-        written = [report_day(office.reports, entry) for entry in found]
+        written = [report_day(office.reports, entry) for entry in days_to_write(office.reports, found)]
         result = publish(office.reports, written, november(of.day))
         mark_reported(office.reports, found)
         return result
@@ -101,6 +101,31 @@ def test_what_a_task_wrote_that_died_before_it_told_is_found(office: Office, run
     assert office.daily(on(21)) == {"02", "03", "04"}, "though its progress is of before"
     assert office.paid_on(FIRST) == 1
     assert office.marks(on(22)) == set()
+
+
+def test_of_the_days_of_a_run_only_those_are_written_that_changed(office: Office, run: LabelingRun) -> None:
+    """A run of weeks changes every day, and has something new to say of few of its days."""
+
+    def wanted(morning: date) -> list[str]:
+        found = office.window(morning).as_xcom()
+        collecting.collect_ledgers(office.reports, found)
+        for _ in range(2):  # cleared
+            some = days_to_write(office.reports, found)
+        for entry in some:
+            report_day(office.reports, entry)
+        mark_reported(office.reports, found)
+        return [entry["day"][-2:] for entry in some]
+
+    office.note(run, november(20))
+    assert wanted(on(21)) == ["02", "03", "04", "20"], "nobody knows of what these were made"
+    office.pay(run, november(21), "a")
+    assert wanted(on(22)) == ["02", "21"], "those that are due are looked at anyway"
+    office.note(run, november(22))
+    assert wanted(on(23)) == ["22"]
+    asked = office.window(on(23), from_day=str(FIRST), to_day=str(on(4))).as_xcom()
+    assert days_to_write(office.reports, asked) == asked
+    alone = [entry | {"extra": True} for entry in asked]
+    assert days_to_write(office.reports, alone) == alone[-1:], "a run tells of its newest day"
 
 
 def test_a_run_of_the_reports_marks_nothing_of_another(office: Office, run: LabelingRun) -> None:
