@@ -111,9 +111,9 @@ def _demo(api: AirflowApi, session: Session, stack: Stack, example: Example) -> 
     print("\nA week of three private labelling teams, and the report of every day\n", flush=True)
     week = reports.Week.now()
     reports.play(session.cloud_url, week)
-    published = reports.report(api, week)
+    reports.report(api, week)
     print()
-    for line in reports.lines(session, week, published):
+    for line in reports.lines(session, week):
         print(line)
     print(f"  Airflow UI      {session.airflow_url}  (user {ADMIN}, password {stack.keys().admin_password})")
     print(f"  Worker page     {session.cloud_url}/worker")
