@@ -170,7 +170,7 @@ def collect_ledgers(reports: Reports, entries: Entries) -> Result:
             rows = schema.ACTIVITY.empty() if folder is None else pulled.with_known(day, before)
             of_day = [*problems, *pulled.problems]
             if changed_only:
-                of_day = _still(inputs.problems(day), of_day)
+                of_day = pulled.still(inputs.problems(day), of_day)
             inputs.put_ledger(day, rows)
             of_day += ledgers.backwards(day, rows)
             inputs.put_source(day, _LEDGER, READ if there else OFF if folder is None else ABSENT, of_day)
@@ -238,12 +238,6 @@ def _in_all(some: Iterable[Iterable[tuple[Batch, set[str]]]]) -> Iterable[tuple[
             now = {key: (batch, ids & found[key][1]) for key, (batch, ids) in now.items() if key in found}
         found = now
     return (found or {}).values()
-
-
-def _still(before: Iterable[Problem], now: Iterable[Problem]) -> list[Problem]:
-    """Return the problems of earlier that are there still: those that are new say nothing of an old day."""
-    known = {(problem.kind, problem.example) for problem in before if problem.source == _LEDGER}
-    return [problem for problem in now if (problem.kind, problem.example) in known]
 
 
 def _too_late(reports: Reports, late: Mapping[date, pd.DataFrame]) -> list[Problem]:

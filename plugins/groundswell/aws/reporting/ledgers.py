@@ -44,6 +44,8 @@ _FIX_TWICE = "Its runs are counted once; give each batch its own name and state.
 _BACKWARDS = "handed in before it was accepted"
 _FIX_CLOCKS = "The time on the task is taken as not known; compare the clocks of the workforce's servers."
 
+_UNREADABLE, _OLD = "unreadable ledger", "old batch file of a run"
+
 #: What is known of the runs of a batch, by run id.
 MarksOf = Callable[[Batch], Mapping[str, Mark]]
 
@@ -88,6 +90,26 @@ class Pulled:
         if not any(stays) or not len(self.rows[day]):
             return before[stays] if any(stays) else self.rows[day]
         return pd.concat([self.rows[day], before[stays]], ignore_index=True)
+
+    def still(self, before: Iterable[Problem], now: Iterable[Problem]) -> list[Problem]:
+        """
+        Return the problems of earlier that are there still: those that are new say nothing of an old day.
+
+        What was wrong with a run is so until all runs of its batch are read.
+
+        :param before: the problems of a day, of which only those of the ledgers count.
+        :param now: those of the ledgers as they are now.
+        """
+        present = {(problem.kind, problem.example): problem for problem in now}
+        unread = tuple(f"{batch}: " for batch, _ in self.skipped)
+        found = []
+        for problem in before:
+            known = present.get((problem.kind, problem.example))
+            if known is None and problem.kind in {_UNREADABLE, _OLD} and problem.example.startswith(unread):
+                known = problem
+            if known is not None and problem.source == SOURCE:
+                found.append(known)
+        return found
 
 
 def pull(
@@ -189,7 +211,7 @@ def _read_batch(asked: _Asked, batch: Batch) -> None:
                 bonuses = _compensations(store, batch.name) if bonuses is None else bonuses
                 _read_run(asked, batch, ledger, bonuses)
             except LASTING as error:
-                asked.add_problem("unreadable ledger", f"{batch.name}: {error}", _FIX_LEDGER)
+                asked.add_problem(_UNREADABLE, f"{batch.name}: {error}", _FIX_LEDGER)
                 found.skipped.add((batch.name, run_id))
                 continue
         found.read.add((batch.name, run_id))
@@ -213,7 +235,7 @@ def _at_first(asked: _Asked, batch: Batch, ledger: Ledger) -> Batch:
     try:
         return snapshot.options_of(ledger, batch) or batch
     except BatchError as error:
-        asked.add_problem("old batch file of a run", f"{batch.name}: {error}", _FIX_BATCH)
+        asked.add_problem(_OLD, f"{batch.name}: {error}", _FIX_BATCH)
         return batch
 
 

@@ -119,6 +119,7 @@ class RunAnswers:
         self._bonuses = dict(bonuses)
         self._state = RunState()
         self._labels: dict[str, Row] = {}
+        self._are_made = False  # labels, of whatever items
         self.items: set[str] = set()
         for _, row in part_rows(ledger, "answers"):
             if any(moment in times for moment in _times(ledger, row)):
@@ -133,6 +134,7 @@ class RunAnswers:
             cents, fee = self._bonuses.get(row["assignment"], (0, 0))
             self._bonuses[row["assignment"]] = cents + int(row["cents"]), fee + int(row["fee_cents"])
         for row in label_rows(self._ledger):
+            self._are_made = True
             if row.get("item") in self.items:
                 self._labels[row["item"]] = {name: row.get(name) for name in _OF_LABEL}
 
@@ -180,7 +182,7 @@ class RunAnswers:
         counted = self._state.counted(item)
         if not counted:
             return None
-        settled = self._state.outcomes.get(item) is Outcome.SETTLED and not self._labels
+        settled = self._state.outcomes.get(item) is Outcome.SETTLED and not self._are_made
         return str(counted[-1]["assignment"]) if item in self._labels or settled else None
 
     def _became(self, answer: Row, labels: Iterable[str], reward_cents: int) -> Row:

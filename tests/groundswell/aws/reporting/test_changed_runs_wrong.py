@@ -192,6 +192,25 @@ def test_problems_of_an_old_day_that_are_over_go(office: Office, run: LabelingRu
     assert office.inputs.problems(FIRST) == []
 
 
+@pytest.mark.parametrize("kind", ["old batch file of a run", "unreadable ledger"])
+def test_problems_of_an_old_day_stay_with_the_runs_that_are_not_read(
+    office: Office, run: LabelingRun, kind: str
+) -> None:
+    """They are as they were: a report that says so no more would be a revision for nothing, and wrong."""
+    other = office.desk.run(["a"])
+    office.label(other, FIRST, "a", hour=15)
+    office.marks(on(20))
+    wrong = Problem(kind, 1, "iris: its file is old", "correct it", "ledger", FIRST)
+    office.inputs.put_source(FIRST, "ledger", "read", [wrong])
+    office.pay(run, november(20), "a")
+    office.daily(on(21))
+    assert office.inputs.problems(FIRST) == [wrong]
+    for each in (run, other):
+        office.note(each, november(21))
+    office.daily(on(22))
+    assert office.inputs.problems(FIRST) == [], "all were read, and nothing is wrong"
+
+
 def test_looking_without_a_folder_of_batches(tmp_path: Path) -> None:
     for more in ("sources: {batches: null}", "sources: {batches: nowhere}"):
         reports: Reports = reports_in(tmp_path, more)

@@ -154,6 +154,17 @@ def test_a_tie_settles_nothing_once_labels_are_made(desk: PaperDesk) -> None:
     assert (found["a-AX"]["agreed"], found["a-AX"]["right"]) == (True, None), "a vote is no probability"
 
 
+def test_a_day_says_the_same_whichever_days_are_read_with_it(desk: PaperDesk) -> None:
+    """Labels were made, though of no item of March: it would count as settled by itself, and else not."""
+    run = desk.run([*"ab"], consolidation={"method": "majority"})
+    work(run, {"a": [("AX", "setosa", -9, -8)], "b": [("AX", "setosa", 1, 2), ("AY", "virginica", 3, 4)]})
+    consolidate(run)
+    assert {row["item"] for _, row in run.ledger.rows("labels")} == {"a"}
+    alone, together = pull(run, MARCH)[0], pull(run, FEBRUARY, MARCH)[0]
+    assert_frame_equal(alone[MARCH], together[MARCH])
+    assert not any(row["settles"] for row in rows_of(alone[MARCH]).values())
+
+
 def test_rejected_and_unpaid_answers_earn_nothing(desk: PaperDesk) -> None:
     run = desk.run(["a"])
     row = {"item": "a", "label": "setosa", "accepted": at(0), "submitted": at(1)}
