@@ -53,8 +53,13 @@ PARAMS = {
 Entry = dict[str, Any]
 
 
+def is_last_try(ti: Any) -> bool:
+    """Return whether a task is not tried again: one batch that does not answer then holds up no other."""
+    return bool(ti.try_number > ti.max_tries)
+
+
 @task
-def window(params: Any = None, dag_run: Any = None) -> list[Entry]:
+def window(params: Any = None, dag_run: Any = None, ti: Any = None) -> list[Entry]:
     """Which days are written: those of the data interval and the days before that may have changed."""
     from groundswell.aws.reporting.looking import plan_window
     from groundswell.aws.reporting.opening import open_reports
@@ -62,7 +67,8 @@ def window(params: Any = None, dag_run: Any = None) -> list[Entry]:
     start, end = dag_run.data_interval_start, dag_run.data_interval_end
     with open_reports(SETTINGS) as reports:
         interval = None if start is None or end is None else (start, end)
-        return plan_window(reports, params, interval, datetime.now(UTC)).as_xcom()
+        now = datetime.now(UTC)
+        return plan_window(reports, params, interval, now, last_try=is_last_try(ti)).as_xcom()
 
 
 @task
@@ -96,13 +102,13 @@ def collect_jobs(days: list[Entry]) -> Entry:
 
 
 @task
-def collect_ledgers(days: list[Entry]) -> Entry:
+def collect_ledgers(days: list[Entry], ti: Any = None) -> Entry:
     """Assignments of the batches, from the ledgers of their runs."""
     from groundswell.aws.reporting.collecting import collect_ledgers as collect
     from groundswell.aws.reporting.opening import open_reports
 
     with open_reports(SETTINGS) as reports:
-        return collect(reports, days)
+        return collect(reports, days, last_try=is_last_try(ti))
 
 
 @task

@@ -12,6 +12,7 @@ import sys
 from collections.abc import Callable, Iterator
 from datetime import UTC, date, datetime, time, timedelta
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -64,6 +65,13 @@ def test_it_catches_up_from_the_start_where_the_settings_say_so(wanted: bool) ->
     made = source["worker_metrics_dag"](settings.model_copy(update={"catch_up": wanted}))
     assert made.catchup is wanted
     assert made.start_date.date() == settings.start
+
+
+@pytest.mark.parametrize(("number", "last"), [(1, False), (3, False), (4, True)])
+def test_the_last_try_is_the_one_after_all_retries(number: int, last: bool) -> None:
+    source = runpy.run_path(str(CHECKOUT / "dags" / "worker_metrics.py"))
+    retries = source["worker_metrics"].default_args["retries"]
+    assert source["is_last_try"](SimpleNamespace(try_number=number, max_tries=retries)) is last
 
 
 def test_the_asset_is_the_reports(dagbag: Any) -> None:

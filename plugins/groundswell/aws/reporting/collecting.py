@@ -144,11 +144,12 @@ def collect_jobs(reports: Reports, entries: Entries) -> Result:
 
 
 @announced
-def collect_ledgers(reports: Reports, entries: Entries) -> Result:
+def collect_ledgers(reports: Reports, entries: Entries, *, last_try: bool = False) -> Result:
     """Keep what the ledgers of the batches say of their assignments.
 
     For days that only changed runs add to the window, only what these runs say is replaced. In any case what
-    was known of runs that cannot be read now stays.
+    was known of runs that cannot be read now stays. Nobody tries again after the ``last_try``: then a batch
+    whose store does not answer is a problem of the days, and the others are read.
     """
     from groundswell.aws.reporting import ledgers
     from groundswell.aws.reporting.looking import batches_of
@@ -163,7 +164,9 @@ def collect_ledgers(reports: Reports, entries: Entries) -> Result:
     count = 0
     whole: list[list[tuple[Batch, set[str]]]] = []
     for days, changed_only in _blocks(window):
-        pulled = ledgers.pull(batches, days, settings.zone, marks=marks.of, changed_only=changed_only)
+        pulled = ledgers.pull(
+            batches, days, settings.zone, marks=marks.of, changed_only=changed_only, last_try=last_try
+        )
         whole.append(pulled.whole)
         for day in days:
             before = inputs.ledger(day)

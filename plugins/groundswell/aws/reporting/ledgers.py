@@ -17,7 +17,7 @@ from zoneinfo import ZoneInfo
 
 from airflow.providers.amazon.aws.hooks.s3 import S3Hook
 from airflow.sdk import BaseHook
-from airflow.sdk.exceptions import AirflowFailException, AirflowNotFoundException
+from airflow.sdk.exceptions import AirflowException, AirflowFailException, AirflowNotFoundException
 
 from groundswell.aws import runs, snapshot
 from groundswell.aws.reporting.marks import Mark
@@ -35,6 +35,8 @@ SOURCE = "ledger"
 
 #: What no later attempt heals: the rest of the report is made without it.
 LASTING = (GroundswellError, AirflowFailException, AirflowNotFoundException)
+#: What keeps a batch from being read as well: on the last try of a task it holds up the others no longer.
+_UNANSWERED = (AirflowException, OSError)
 _FIX_LEDGER = (
     "Its answers are missing in the report, or are those that were read before; do what the message says, "
     "then run the report again."
@@ -119,27 +121,29 @@ def pull(
     *,
     marks: MarksOf | None = None,
     changed_only: bool = False,
+    last_try: bool = False,
 ) -> Pulled:
     """
     Return what all runs of the batches say of some days.
 
     An assignment gives a row of kind accepted at its AcceptTime and one of kind submitted at its SubmitTime;
     the columns of ledgers are known of the latter. A ledger that is damaged, or of which the bucket or
-    connection is wrong, is a problem; what may heal by itself (a store that does not answer) is raised, so
-    that no report is made without it by chance.
+    connection is wrong, is a problem. What may heal by itself (a store that does not answer) is raised, so
+    that no report is made without it by chance; on the last try it is a problem, too.
 
     :param batches: the batches of a folder.
     :param some: the days; those between them are not read.
     :param zone: the time zone of the days.
     :param marks: what is known of the runs; one of which nothing is known is read.
     :param changed_only: leave out the runs that are reported to the end.
+    :param last_try: whether nobody tries again.
     """
-    asked = _Asked(sorted(set(some)), zone, marks or (lambda batch: {}), changed_only)
+    asked = _Asked(sorted(set(some)), zone, marks or (lambda batch: {}), changed_only, passed_over(last_try))
     each = list(batches)
     for batch in distinct(each):
         try:
             _read_batch(asked, batch)
-        except LASTING as error:
+        except asked.passed_over as error:
             asked.add_problem("unreadable ledgers", f"{batch.name}: {error}", _FIX_LEDGER)
     for name, count in Counter((batch.state, batch.name) for batch in each).items():
         if count > 1:
@@ -148,6 +152,11 @@ def pull(
     found.rows = {day: asked.columns[day].frame() for day in asked.days}
     found.problems = merged(found.problems)
     return found
+
+
+def passed_over(last_try: bool) -> tuple[type[Exception], ...]:
+    """Return the exceptions for which a batch or run is left out, and the others go on."""
+    return (*LASTING, *_UNANSWERED) if last_try else LASTING
 
 
 def distinct(batches: Iterable[Batch]) -> Iterator[Batch]:
@@ -185,6 +194,7 @@ class _Asked:
     zone: ZoneInfo
     marks: MarksOf
     changed_only: bool
+    passed_over: tuple[type[Exception], ...]
     columns: dict[date, Columns] = field(default_factory=lambda: defaultdict(Columns))
     found: Pulled = field(default_factory=Pulled)
 
@@ -210,7 +220,7 @@ def _read_batch(asked: _Asked, batch: Batch) -> None:
             try:
                 bonuses = _compensations(store, batch.name) if bonuses is None else bonuses
                 _read_run(asked, batch, ledger, bonuses)
-            except LASTING as error:
+            except asked.passed_over as error:
                 asked.add_problem(_UNREADABLE, f"{batch.name}: {error}", _FIX_LEDGER)
                 found.skipped.add((batch.name, run_id))
                 continue

@@ -46,7 +46,12 @@ log = logging.getLogger(__name__)
 
 
 def plan_window(
-    reports: Reports, params: Mapping[str, Any], interval: tuple[datetime, datetime] | None, now: datetime
+    reports: Reports,
+    params: Mapping[str, Any],
+    interval: tuple[datetime, datetime] | None,
+    now: datetime,
+    *,
+    last_try: bool = False,
 ) -> Window:
     """
     Return the window of a run of the reports, with the days that changed runs of batches touch.
@@ -55,9 +60,11 @@ def plan_window(
     has asked for it, is not begun from the ledgers alone. Nor is one that is not over or provisional (it will
     be due), or whose inputs were removed for their age. A run for days that were asked for adds none.
 
-    See :func:`groundswell.aws.reporting.window.plan` for the parameters and what is raised.
+    See :func:`groundswell.aws.reporting.window.plan` for the other parameters and what is raised.
+
+    :param last_try: see :func:`look`.
     """
-    found = look(reports, now)
+    found = look(reports, now, last_try=last_try)
     window = plan(reports.settings, reports.store, params, interval, now, changed=found.days)
     found.begin(window)
     return window
@@ -118,12 +125,15 @@ class Looked:
             self.marks.keep(batch, marks | begun)
 
 
-def look(reports: Reports, now: datetime) -> Looked:
+def look(reports: Reports, now: datetime, *, last_try: bool = False) -> Looked:
     """
     Look at all runs of the batches; see :class:`Looked`.
 
     A ledger that is damaged, or of which the bucket or connection is wrong, is passed over: reading it for
     the reports tells the problem. What may heal by itself (a store that does not answer) is raised.
+
+    :param last_try: whether nobody tries again: a batch whose store does not answer is passed over as well,
+        and what has changed there is found by the next run that can look.
     """
     looked = Looked(Marks(reports.private))
     folder = reports.settings.sources.batches
@@ -133,7 +143,7 @@ def look(reports: Reports, now: datetime) -> Looked:
     for batch in ledgers.distinct(batches_of(folder)[0]):
         try:
             marks = _look_at(batch, looked.marks.of(batch), now)
-        except ledgers.LASTING as error:
+        except ledgers.passed_over(last_try) as error:
             log.warning("%s: its runs cannot be looked at: %s", batch.name, error)
             continue
         for run_id, mark in marks.items():

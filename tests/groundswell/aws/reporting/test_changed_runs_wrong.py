@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from airflow.sdk.exceptions import AirflowException
 
 from groundswell.aws.reporting import activity, collecting, jobs, looking, workteam
 from groundswell.aws.reporting.inputs import Inputs
@@ -133,6 +134,31 @@ class TestWhatGoesWrong:
         office.patch.setattr(type(office.store), "get", down)
         with pytest.raises(ConnectionError):
             office.window(on(21))
+
+    @pytest.mark.parametrize("error", [ConnectionError("no answer"), AirflowException("no answer")])
+    def test_on_the_last_try_it_holds_up_no_other_batch(
+        self, office: Office, run: LabelingRun, error: Exception
+    ) -> None:
+        office.daily(on(20), from_day=str(FIRST), to_day=str(FIRST))
+        office.pay(run, november(20), "a")
+
+        def down(self: Any, *_: Any) -> Any:
+            raise error
+
+        morning, asked = november(21, 6), {"from_day": str(FIRST), "to_day": str(FIRST)}
+        with office.patch.context() as patched:
+            for read in ("get", "keys", "folders"):
+                patched.setattr(type(office.store), read, down)
+            found = looking.plan_window(office.reports, asked, None, morning, last_try=True).as_xcom()
+            with pytest.raises(type(error)):
+                collecting.collect_ledgers(office.reports, found)
+            collecting.collect_ledgers(office.reports, found, last_try=True)
+            mark_reported(office.reports, found)
+        assert (len(office.inputs.ledger(FIRST)), office.paid_on(FIRST)) == (4, 0), "it stays as it was"
+        assert [each.kind for each in office.inputs.problems(FIRST)] == ["unreadable ledgers"]
+        assert office.daily(on(22)) == {"02", "03", "04"}
+        assert office.paid_on(FIRST) == 2
+        assert office.inputs.problems(FIRST) == []
 
 
 class TestOtherSources:
