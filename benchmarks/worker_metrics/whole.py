@@ -78,8 +78,8 @@ def working_day(now: datetime) -> date:
     return day - timedelta(days=max(0, day.weekday() - 4))
 
 
-def measure(events: int, folder: Path) -> Day:
-    """Play the day, and run the tasks on it."""
+def measure(events: int, folder: Path, *, ask: bool) -> Day:
+    """Play the day, and run the tasks on it, after Enter where that is asked for."""
     day = working_day(datetime.now(UTC))
     cloud = CloudProcess(folder / "cloud")
     cloud.start()
@@ -90,6 +90,8 @@ def measure(events: int, folder: Path) -> Day:
         played = play(plan, clients_of(cloud.endpoint_url))
         play_s = time.perf_counter() - began
         settings = _settings(folder, day)
+        if ask:
+            input("the day is played; Enter when nothing else runs: ")
         first, report = _run(settings, day, cloud)
         again, _ = _run(settings, day, cloud)
     finally:
@@ -204,10 +206,11 @@ def main() -> None:
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     parser.add_argument("--events", type=int, default=EVENTS, help="events of the day, about")
+    parser.add_argument("--ask", action="store_true", help="wait for Enter before the tasks are timed")
     parser.add_argument("--print", action="store_true", help="print the result only")
     options = parser.parse_args()
     with tempfile.TemporaryDirectory(prefix="worker-metrics-") as folder:
-        text = document(measure(options.events, Path(folder)))
+        text = document(measure(options.events, Path(folder), ask=options.ask))
     if not options.print:
         RESULTS.write_text(text, encoding="utf-8")
     print(text)
