@@ -18,7 +18,7 @@ Tokens = tuple[bytes, ...]
 
 # Printable ASCII without quotes and backslashes: what stands between the quotes is the text itself
 _TEXT = rb'"[ !#-\[\]-~]*+"'
-_NUMBER = rb"-?(?:0|[1-9][0-9]{0,15})"
+_NUMBER = rb"-?(?:0|[1-9][0-9]{0,11})"
 _MAYBE = rb"(?:" + _TEXT + rb"|null)"
 _OUTCOME = rb'"(?:' + "|".join(map(str, Outcome)).encode() + rb')"'
 #: Kind -> the columns that are kept besides the item, in the order in which they are kept.

@@ -27,7 +27,7 @@ from groundswell.views.loose_rows import LOOSE, keep_loose, loose_lines
 from groundswell.views.packs import ITEMS, packed
 from groundswell.views.reading import bodies, rows_of
 from groundswell.views.record_rows import ABOUT_ITEMS, Encoding, Kept, Row, encode, parsed_lines
-from groundswell.views.remembered import get, put, take_parts, transaction
+from groundswell.views.remembered import Overtaken, get, put, take_parts, transaction
 from groundswell.views.searching import name_all
 
 #: Kinds that are read, in this order: items first, so that they are numbered as in the dataset.
@@ -101,6 +101,7 @@ class Building:
 
         Raises:
             LedgerError: a part is damaged.
+            Overtaken: another process is further.
         """
         step = self._steps.get(get(self._db, "stage") or "")
         if step is None:
@@ -108,6 +109,11 @@ class Building:
         with _uncollected():
             step(end)
         return True
+
+    def _expect(self, stage: str) -> None:
+        """Raise Overtaken where the building has left a stage: what is laid aside then nobody would fold."""
+        if get(self._db, "stage") != stage:
+            raise Overtaken
 
     # laying aside
 
@@ -128,6 +134,7 @@ class Building:
             if count >= _ROWS or time.monotonic() >= end:
                 break
         with transaction(self._db):
+            self._expect("reading")
             take_parts(self._db, done)
             heaps.write()
             keep_loose(self._db, self._ledger.prefix, loose)
@@ -146,9 +153,11 @@ class Building:
     def _label_some(self, end: float) -> None:
         if not self._labels.some(self._lay_aside, lambda first: None):
             with transaction(self._db):
+                self._expect("labels")
                 put(self._db, "stage", "folding")
 
     def _lay_aside(self, several: Sequence[Given], generation: int) -> None:
+        self._expect("labels")
         heaps = self._heaps()
         found = []
         for item, label, confidence, pack in several:
@@ -164,6 +173,7 @@ class Building:
 
     def _fold_some(self, end: float) -> None:
         with transaction(self._db):
+            self._expect("folding")
             found = self._db.execute("SELECT heap FROM staged ORDER BY heap LIMIT 1").fetchone()
             if found is None:
                 put(self._db, "stage", "settling")
@@ -211,6 +221,7 @@ class Building:
         """Number the items in the order of the dataset; others follow by name."""
         columns = ", ".join(_COLUMNS)
         with transaction(self._db):
+            self._expect("settling")
             self._db.execute(
                 f"INSERT INTO items ({columns}) SELECT {columns} FROM fresh "
                 "ORDER BY place IS NULL, place, item"
@@ -220,6 +231,7 @@ class Building:
 
     def _name(self, end: float) -> None:
         with transaction(self._db):
+            self._expect("naming")
             make_index(self._db, "by_item")
             name_all(self._db)
             put(self._db, "stage", "")

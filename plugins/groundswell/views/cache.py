@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import stat
 import time
@@ -123,5 +124,8 @@ def _used(path: Path) -> float:
 
 
 def _size(path: Path) -> int:
-    beside = [path, path.with_name(f"{path.name}-wal")]
-    return sum(each.stat().st_size for each in beside if each.exists())
+    size = 0
+    for each in (path, path.with_name(f"{path.name}-wal")):
+        with contextlib.suppress(FileNotFoundError):  # another process may remove it meanwhile
+            size += each.stat().st_size
+    return size

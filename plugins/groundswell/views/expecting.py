@@ -60,9 +60,10 @@ def expected(told: Told) -> tuple[str | None, str | None]:
     try:
         of_each = (told.answers + wait / span * pace) / max(1, told.items)
         wait += span * (more * of_each / pace)
+        end = text(told.at + min(wait, FARTHEST))
     except OverflowError:
-        wait = timedelta.max
-    return (text(told.at + wait), None) if wait <= FARTHEST else (None, TOO_FAR)
+        return None, TOO_FAR
+    return (end, None) if wait <= FARTHEST else (None, TOO_FAR)
 
 
 def _unknown(told: Told, more: int) -> str | None:

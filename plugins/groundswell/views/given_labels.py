@@ -113,4 +113,5 @@ def _own(row: Row) -> Row:
 
 
 def _confidence(value: object) -> float:
-    return float(value) if isinstance(value, int | float) else -1.0
+    # A file of SQLite has no NaN, and absurd numbers are no confidence either
+    return float(value) if isinstance(value, int | float) and 0 <= value < 10**12 else -1.0

@@ -26,7 +26,7 @@ from groundswell.views.packs import Packs, found_in
 from groundswell.views.paging import ItemRow, Page, Query, page_of
 from groundswell.views.record_rows import Row, decoded, folded, parsed_lines, plain
 from groundswell.views.remembered import Overtaken, get
-from groundswell.views.syncing import Synced, Syncing, synced, whole_rows
+from groundswell.views.syncing import Synced, Syncing, WholeRows, synced
 
 __all__ = [
     "STATUSES",
@@ -319,7 +319,7 @@ class RunIndex:
                 raise LedgerError(
                     f"item {item!r} has answers that only the ledger tells apart; give it as well"
                 )
-            return list(whole_rows(db, ledger, part, assignment))
+            return WholeRows(db, ledger).rows(part, assignment)
 
         kept = Packs(db).rows(pack, item) + parsed_lines(record or "")
         rows = list(decoded(kept, full))
@@ -393,7 +393,7 @@ def _counts(db: sqlite3.Connection) -> Counts:
 
 def _values(ledger: Ledger, key: str, item: str) -> Mapping[str, str] | None:
     for row in decode(ledger.store.get(key) or b"", key):
-        if row["item"] == item:
+        if plain(row["item"]) == plain(item):
             values: Mapping[str, str] | None = row.get("values")
             return values
     return None

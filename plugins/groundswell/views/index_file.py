@@ -13,7 +13,7 @@ from typing import TypeVar
 from groundswell.errors import LedgerError
 
 #: Files of another version are made anew.
-VERSION = 2
+VERSION = 3
 #: Wait so long for another process's write, in seconds.
 _PATIENCE = 10.0
 _CACHE_KIB = 65_536

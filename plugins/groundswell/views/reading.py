@@ -35,6 +35,16 @@ _OPTIONAL: dict[str, type | tuple[type, ...]] = {
     "token": str,
     "replaces": str,
 }
+#: Columns with numbers, and how large one may be: a million of them still fit into 64 bits.
+_NUMBERS: dict[str, tuple[str, ...]] = {
+    "hits": ("seats",),
+    "payments": ("cents",),
+    "extensions": ("seats",),
+    "reservations": ("seats", "number", "rejected"),
+    "outcomes": ("seats", "number", "rejected"),
+    "bonuses": ("cents", "fee_cents"),
+}
+_LARGEST = 10**12
 _OUTCOMES = frozenset(str(each) for each in Outcome)
 
 
@@ -101,11 +111,19 @@ def checked(kind: str, row: dict[str, Any], key: str) -> dict[str, Any]:
     for name, kinds in _OPTIONAL.items():
         if name in row and not isinstance(row[name], kinds):
             raise _wrong(key, name, row)
+    check_numbers(kind, row, key)
     if kind == "reservations" and not ("outcome" in row or "token" in row):
         raise LedgerError(f"{key}: a row lacks 'token'; restore this object from a backup or version")
     if "outcome" in row and row["outcome"] not in _OUTCOMES:
         raise _wrong(key, "outcome", row)
     return row
+
+
+def check_numbers(kind: str, row: dict[str, Any], key: str) -> None:
+    """Raise LedgerError, naming the part, where a number of a row is none, or too large to be added up."""
+    for name in _NUMBERS.get(kind, ()):
+        if not abs(row.get(name, 0)) < _LARGEST:  # NaN is not less either
+            raise _wrong(key, name, row)
 
 
 def _wrong(key: str, name: str, row: dict[str, Any]) -> LedgerError:

@@ -10,7 +10,7 @@ from typing import Any
 from groundswell.errors import LedgerError
 from groundswell.ledger import RunState
 from groundswell.views.alike_rows import taken_apart
-from groundswell.views.reading import checked, rows_of
+from groundswell.views.reading import check_numbers, checked, rows_of
 
 Row = dict[str, Any]
 
@@ -88,6 +88,8 @@ class Encoding:
             checked(kind, row, key)
             if kind in _LIKE_OTHERS:
                 self._good.add(alike)
+        else:
+            check_numbers(kind, row, key)
         values: Kept = [CODES[kind], plain(row["item"])]
         columns, sometimes = _COLUMNS[kind], _SOMETIMES.get(kind, ())
         some = {name: row[name] for name in sometimes if name in row} if sometimes else {}

@@ -22,7 +22,7 @@ def folded_name(text: str) -> bytes:
 
 
 def _folded(text: str) -> str:
-    return text.lower().replace("\n", " ")
+    return text.casefold().replace("\n", " ")
 
 
 def name_all(db: sqlite3.Connection) -> None:

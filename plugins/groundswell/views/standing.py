@@ -15,6 +15,8 @@ PACE_WINDOW, ACTIVE_WINDOW = timedelta(hours=1), timedelta(minutes=15)
 SHORTEST = timedelta(minutes=5)
 #: No forecast reaches further: it would say more than is known.
 FARTHEST = timedelta(days=366)
+#: No count of a timeline is so large: it is to be drawn.
+_LARGEST = 10**15
 #: Points of a timeline.
 MOST_POINTS = 200
 
@@ -130,11 +132,14 @@ def _is_point(row: Any) -> bool:
     if not isinstance(row, dict):
         return False
     try:
-        if datetime.fromisoformat(row["at"]).tzinfo is None:
-            return False
-    except (KeyError, TypeError, ValueError):
+        moment = datetime.fromisoformat(row["at"])
+        moment.astimezone(UTC)  # in which the first and the last days of all may not exist
+    except (KeyError, TypeError, ValueError, OverflowError):
         return False
-    return all(type(row.get(name)) is int for name in ("answers", "settled", "spent_cents"))
+    if moment.tzinfo is None:
+        return False
+    counts = [row.get(name) for name in ("answers", "settled", "spent_cents")]
+    return all(type(count) is int and abs(count) < _LARGEST for count in counts)
 
 
 def text(moment: datetime) -> str:

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import json
 import sqlite3
 import time
-from collections.abc import Iterator, Sequence
+from collections import defaultdict
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from functools import lru_cache
 from typing import Any
 
 from groundswell.ledger import Ledger
@@ -27,6 +30,8 @@ _REST = 20
 _AFTER = 3_600.0
 #: With so many new parts, and so many times as many as are known, it is faster to begin anew.
 _MANY_NEW, _TIMES_KNOWN = 500, 4
+#: Parts that are kept in memory while twins' answers in them are told apart.
+_PARTS_KEPT = 16
 
 
 @dataclass(frozen=True)
@@ -88,8 +93,9 @@ class Syncing:
         self._ledger = ledger
         self._recheck = recheck
         books = Books(db)
-        self._building = Building(db, ledger, books, self.full)
-        self._keeping = Keeping(db, ledger, books, self.full)
+        full = WholeRows(db, ledger).rows
+        self._building = Building(db, ledger, books, full)
+        self._keeping = Keeping(db, ledger, books, full)
 
     def run(self, seconds: float) -> bool:
         """Work until all is done or the time is over, one step at least; return whether it could go on.
@@ -183,14 +189,28 @@ class Syncing:
                 found.append((READ.index(kind), shards.get(key, 0), key))
         return [(kind, key) for kind, _, key in sorted(found)]
 
-    def full(self, part: int, assignment: str) -> Iterator[Row]:
-        """Yield the whole rows of an assignment in a part; see :func:`record_rows.decoded`."""
-        return whole_rows(self._db, self._ledger, part, assignment)
 
+class WholeRows:
+    """The whole rows of answers: of the parts that were asked about last, as twins' answers lie together.
 
-def whole_rows(db: sqlite3.Connection, ledger: Ledger, part: int, assignment: str) -> Iterator[Row]:
-    """Yield the whole rows of an assignment in a part of the ledger."""
-    [key] = db.execute("SELECT key FROM parts WHERE id = ?", (part,)).fetchone()
-    for _, row in rows_of(ledger.store.get(key) or b"", key):
-        if row["assignment"] == assignment:
-            yield row | {"item": plain(row["item"])}
+    :param db: the index.
+    :param ledger: the run's.
+    """
+
+    def __init__(self, db: sqlite3.Connection, ledger: Ledger) -> None:
+        self._db = db
+        self._ledger = ledger
+        self._lines = lru_cache(maxsize=_PARTS_KEPT)(self._read)
+
+    def rows(self, part: int, assignment: str) -> list[Row]:
+        """Return the rows of an assignment in a part; see :func:`record_rows.decoded`."""
+        found: list[Row] = [json.loads(line) for line in self._lines(part).get(assignment, ())]
+        return [row | {"item": plain(row["item"])} for row in found]
+
+    def _read(self, part: int) -> dict[str, list[str]]:
+        """Return assignment -> lines: they take less memory than rows."""
+        [key] = self._db.execute("SELECT key FROM parts WHERE id = ?", (part,)).fetchone()
+        found: defaultdict[str, list[str]] = defaultdict(list)
+        for line, row in rows_of(self._ledger.store.get(key) or b"", key):
+            found[row["assignment"]].append(line)
+        return found

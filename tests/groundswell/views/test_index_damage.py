@@ -13,6 +13,8 @@ from groundswell.views.index import RunIndex
 from tests.groundswell.views.index_ledgers import check, complete, index_at, small_ledger
 from tools.chaos.memory_store import MemoryStore
 
+PAYMENT = b'{"assignment": "Item-1-AX", "item": "Item-1", '
+
 
 @pytest.fixture
 def store() -> MemoryStore:
@@ -31,6 +33,14 @@ class TestBadInput:
             ("bonuses", b"{}\n", "lacks"),
             ("hits", b'{"item": "a", "hit": 1, "seats": "x", "expires": "3"}\n', "says 1 for 'hit'"),
             ("labels", b'{"item": "a"}\n3\n', "line 2 is no JSON object"),
+            ("payments", PAYMENT + b'"cents": NaN}\n', "says nan for 'cents'"),
+            (
+                "payments",
+                PAYMENT + b'"cents": 1}\n' + PAYMENT + b'"cents": 2%s}\n' % (b"0" * 30),
+                "says 2000",
+            ),
+            ("payments", PAYMENT + b'"at": "1", "cents": 9000000000000000}\n', "says 9000"),
+            ("extensions", b'{"item": "Item-1", "seats": %s, "expires": "3"}\n' % (b"9" * 30), "for 'seats'"),
         ],
     )
     def test_a_damaged_part_is_named_and_what_was_read_stays(
@@ -51,6 +61,18 @@ class TestBadInput:
         store.put(key, b"")
         complete(index, ledger)
         check(index, ledger)
+
+    @pytest.mark.parametrize("confidence", ["NaN", "-Infinity", "1" * 400])
+    def test_an_absurd_confidence_is_none(self, tmp_path: Path, store: MemoryStore, confidence: str) -> None:
+        ledger = small_ledger(store)
+        kept = complete(index_at(tmp_path / "kept.sqlite"), ledger)
+        store.put(
+            ledger.key("labels", "x"),
+            b'{"item": "Item-0", "label": "z", "confidence": %s}\n' % confidence.encode(),
+        )
+        for index in (kept, index_at(tmp_path / "built.sqlite")):
+            [row] = complete(index, ledger).items(label="z").rows
+            assert (row.item, row.confidence) == ("Item-0", None)
 
     @pytest.mark.parametrize("damage", ["garbage", "truncated", "empty", "middle", "version"])
     def test_a_damaged_or_old_file_is_made_anew(

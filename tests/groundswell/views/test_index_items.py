@@ -8,7 +8,9 @@ from pathlib import Path
 
 import pytest
 
+from groundswell.ledger import Ledger
 from groundswell.ledger.ledger import encode
+from groundswell.ledger.shards import write_shards
 from groundswell.views.index import RunIndex
 from tests.groundswell.views.index_ledgers import (
     answer,
@@ -55,6 +57,18 @@ class TestOneItem:
         held = index.item("Item-2", ledger)
         assert held is not None
         assert [(each.withheld, each.paid) for each in held.answers] == [(False, True), (False, True)]
+
+    def test_an_id_with_what_no_address_can_hold(self, tmp_path: Path, store: MemoryStore) -> None:
+        """It is listed with an escape; asked for by that, it is the same item with all its columns."""
+        ledger = Ledger(store, "iris", "run")
+        write_shards(ledger, [[{"item": f"a{end}", "values": {"x": end}} for end in ("\ud800", "\ud801")]])
+        index = complete(index_at(tmp_path / "i.sqlite"), ledger)
+        for row, end in zip(index.items().rows, ("\ud800", "\ud801"), strict=True):
+            row.item.encode()
+            view = index.item(row.item, ledger)
+            assert view is not None
+            assert view.values == {"x": end}
+            assert index.item(f"a{end}", ledger) is not None
 
     def test_no_worker_id_leaves_the_index(self, tmp_path: Path, store: MemoryStore) -> None:
         ledger = small_ledger(store)

@@ -157,7 +157,7 @@ class TestSearch:
             "\U0001f600 smile",
         ),
         *("Übung-É", "two  spaces", "line\nbreak", "tab\there", "\\u00e9", "[a-z]", "^caret", "null\x00byte"),
-        *("\ud800", "\U0001f600 smile"),
+        *("\ud800", "\U0001f600 smile", "ΟΔΟΣΑ Straße"),
     )
 
     @pytest.mark.parametrize("name", NAMES)
@@ -167,13 +167,17 @@ class TestSearch:
         for part in parts:
             if text := part.strip():
                 for typed in (text, text.upper(), text.lower()):
-                    if typed.lower() == text.lower():
+                    if typed.casefold() == text.casefold():
                         found = {row.item for row in odd.items(search=typed).rows}
                         assert found == self.expected(typed), typed
 
+    @pytest.mark.parametrize("typed", ["ΟΔΟΣ", "οδος", "οδοσ", "STRASSE", "straße"])
+    def test_letters_that_change_with_their_place_are_found(self, odd: RunIndex, typed: str) -> None:
+        assert [row.item for row in odd.items(search=typed).rows] == ["ΟΔΟΣΑ Straße"]
+
     def expected(self, text: str) -> set[str]:
         def folded(name: str) -> str:
-            return name.lower().replace("\n", " ")
+            return name.casefold().replace("\n", " ")
 
         names = [plain(name) for name in self.NAMES]
         begins = {name for name in names if folded(name).startswith(folded(text))}

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import os
+import sqlite3
 import subprocess
 import sys
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
+from contextlib import closing, contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -13,7 +15,7 @@ import pytest
 
 import groundswell
 from groundswell.ledger import FolderStore, Ledger
-from groundswell.views import building, given_labels, keeping
+from groundswell.views import building, given_labels, keeping, remembered, syncing
 from groundswell.views.index import RunIndex
 from tests.groundswell.views.index_ledgers import (
     answer,
@@ -166,3 +168,80 @@ class TestComingAlong:
         check(index, ledger)
         fresh = complete(index_at(tmp_path / "fresh.sqlite"), ledger)
         assert whole(fresh) == whole(index)
+
+    def test_who_is_behind_lays_nothing_aside_any_more(self, tmp_path: Path, store: MemoryStore) -> None:
+        """Two without a lock: one has built the index and found a new part when the other begins to read."""
+        ledger = small_ledger(store, items=9)
+        behind, ahead = (index_at(tmp_path / "i.sqlite") for _ in range(2))
+
+        def late(each: building.Building) -> Any:
+            monkeypatch.undo()
+            behind.path.with_suffix(".lock").unlink()
+            complete(ahead, ledger)
+            ledger.append("answers", [answer("Item-0", "AZ", "x")])
+            with closing(sqlite3.connect(behind.path, isolation_level=None)) as db:
+                assert syncing.Syncing(db, ledger, 0)._look()
+            return real(each)
+
+        with pytest.MonkeyPatch.context() as monkeypatch:
+            real = building.Building._heaps
+            monkeypatch.setattr(building.Building, "_heaps", late)
+            behind.sync(ledger, seconds=60)
+        check(complete(behind, ledger), ledger)
+
+    @pytest.mark.parametrize("after", [False, True])
+    def test_it_may_die_before_and_after_every_step(
+        self, tmp_path: Path, store: MemoryStore, after: bool
+    ) -> None:
+        class Died(BaseException):
+            pass
+
+        @contextmanager
+        def deadly(db: sqlite3.Connection) -> Iterator[None]:
+            caller = sys._getframe(2).f_code.co_qualname
+            dies = caller not in died
+            with remembered.transaction(db):
+                yield
+                if dies and not after:
+                    died.add(caller)
+                    raise Died
+            if dies:
+                died.add(caller)
+                raise Died
+
+        died: set[str] = set()
+        ledger = small_ledger(store, items=20)
+        ledger.append("labels", [label_row(f"Item-{number}", "z") for number in range(9)])
+        index = index_at(tmp_path / "i.sqlite")
+        with pytest.MonkeyPatch.context() as patch:
+            for module in (building, keeping, given_labels, syncing):
+                patch.setattr(module, "transaction", deadly)
+            for round_ in range(2):
+                while True:
+                    try:
+                        if index.sync(ledger, seconds=60).complete:
+                            break
+                    except Died:
+                        continue
+                ledger.append(
+                    "answers", [answer(f"Item-{number}", f"AZ{round_}", "x") for number in range(9)]
+                )
+        complete(index, ledger)
+        assert len(died) >= 9
+        assert whole(index, ledger) == whole(complete(index_at(tmp_path / "fresh"), ledger), ledger)
+
+    def test_answers_that_twins_tell_differently_are_read_once(self, tmp_path: Path) -> None:
+        class Counting(MemoryStore):
+            def get(self, key: str) -> bytes | None:
+                read.append(key)
+                return super().get(key)
+
+        read: list[str] = []
+        ledger = Ledger(Counting(), "iris", "run")
+        names = [f"Item-{number}" for number in range(50)]
+        ledger.append("hits", [hit(name) for name in names])
+        for said in ("x", "y"):
+            ledger.append("answers", [answer(name, "AX", said) for name in names])
+        index = complete(index_at(tmp_path / "i.sqlite"), ledger)
+        assert len([key for key in read if "/answers/" in key]) == 4  # once as rows, once as whole ones
+        check(index, ledger)

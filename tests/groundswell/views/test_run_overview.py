@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 
 from groundswell.ledger import FolderStore, Ledger
+from groundswell.views.expecting import NO_PACE, TOO_FAR
 from groundswell.views.overview import Point, RunOverview, overview, overviews
 
 NOW = datetime(2026, 3, 1, 12, tzinfo=UTC)
@@ -214,3 +215,30 @@ def test_a_run_whose_id_has_a_slash(store: Counting) -> None:
 
 def test_no_runs(store: Counting) -> None:
     assert overviews(store, "iris") == []
+
+
+@pytest.mark.parametrize(
+    ("changed", "shown"),
+    [
+        ({"updated": "9999-12-31T23:59:00+00:00"}, {"eta": None, "no_eta": TOO_FAR}),
+        ({"updated": "0001-01-01T00:00:00+05:00"}, {"updated": None}),
+        ({"pace": 10**400}, {"pace": None, "no_eta": NO_PACE}),
+        (
+            {"timeline": [{"at": "0001-01-01T00:00:00+05:00", "answers": 1, "settled": 1, "spent_cents": 1}]},
+            {"timeline": ()},
+        ),
+        ({"timeline": [PROGRESS["timeline"][0] | {"answers": 10**400}]}, {"timeline": ()}),
+    ],
+)
+def test_times_and_numbers_that_cannot_be(
+    store: Counting, changed: dict[str, Any], shown: dict[str, Any]
+) -> None:
+    Ledger(store, "iris", "run").put_document("progress.json", PROGRESS | changed)
+    found = overview(store, "iris", "run", now=NOW)
+    assert {name: getattr(found, name) for name in shown} == shown
+
+
+def test_a_run_id_with_a_time_that_cannot_be_hides_no_other_run(store: Counting) -> None:
+    for run_id in ("manual__0001-01-01T00:00:00+05:00", "scheduled__2026-03-01T00:00:00+00:00"):
+        Ledger(store, "iris", run_id).put_document("progress.json", PROGRESS)
+    assert len(overviews(store, "iris")) == 2

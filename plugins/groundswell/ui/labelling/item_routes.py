@@ -34,8 +34,8 @@ WORDS = {
     "budget": ("Out of money", "warn"),
     "lost": ("HIT gone", "bad"),
 }
-#: What stands for items without a label in an address: no label can be empty.
-NO_LABEL = "-"
+#: What stands for items without a label in an address: no label is white space.
+NO_LABEL = " "
 
 Status = Annotated[str, Query(max_length=20)]
 Sort = Annotated[str, Query(max_length=20)]
