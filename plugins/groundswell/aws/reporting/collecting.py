@@ -163,11 +163,13 @@ def collect_ledgers(reports: Reports, entries: Entries, *, last_try: bool = Fals
         problems = [Problem("no batch files", 1, folder.name, _NO_FOLDER, _LEDGER)]
     count = 0
     whole: list[list[tuple[Batch, set[str]]]] = []
+    failed: list[tuple[Batch, set[str] | None]] = []
     for days, changed_only in _blocks(window):
         pulled = ledgers.pull(
             batches, days, settings.zone, marks=marks.of, changed_only=changed_only, last_try=last_try
         )
         whole.append(pulled.whole)
+        failed += pulled.failed
         for day in days:
             before = inputs.ledger(day)
             rows = schema.ACTIVITY.empty() if folder is None else pulled.with_known(day, before)
@@ -180,6 +182,8 @@ def collect_ledgers(reports: Reports, entries: Entries, *, last_try: bool = Fals
             count += len(rows)
     for batch, run_ids in _in_all(whole):
         marks.read(batch, window.now.isoformat(), run_ids)
+    for batch, unread in failed:
+        marks.failed(batch, unread)
     return {"rows": count}
 
 

@@ -65,6 +65,7 @@ class Pulled:
         read: (batch name, run id) of the runs whose rows are all there.
         skipped: of those that were not read, though they may have more to say: damaged, or unchanged.
         whole: each batch with the ids of those runs whose ledgers could be read as far as that was asked for.
+        failed: each batch with the ids of the runs that could not be read; None for all its runs.
     """
 
     rows: dict[date, pd.DataFrame] = field(default_factory=dict)
@@ -73,6 +74,7 @@ class Pulled:
     read: set[tuple[str, str]] = field(default_factory=set)
     skipped: set[tuple[str, str]] = field(default_factory=set)
     whole: list[tuple[Batch, set[str]]] = field(default_factory=list)
+    failed: list[tuple[Batch, set[str] | None]] = field(default_factory=list)
 
     def with_known(self, day: date, before: pd.DataFrame) -> pd.DataFrame:
         """
@@ -145,6 +147,7 @@ def pull(
             _read_batch(asked, batch)
         except asked.passed_over as error:
             asked.add_problem("unreadable ledgers", f"{batch.name}: {error}", _FIX_LEDGER)
+            asked.found.failed.append((batch, None))
     for name, count in Counter((batch.state, batch.name) for batch in each).items():
         if count > 1:
             asked.add_problem("two batch files of one name", name[1], _FIX_TWICE)
@@ -223,6 +226,7 @@ def _read_batch(asked: _Asked, batch: Batch) -> None:
             except asked.passed_over as error:
                 asked.add_problem(_UNREADABLE, f"{batch.name}: {error}", _FIX_LEDGER)
                 found.skipped.add((batch.name, run_id))
+                found.failed.append((batch, {run_id}))
                 continue
         found.read.add((batch.name, run_id))
         whole.add(run_id)

@@ -151,6 +151,14 @@ class Marks:
         if found:
             self.keep(batch, marks | found)
 
+    def failed(self, batch: Batch, run_ids: Collection[str] | None) -> None:
+        """Note that some runs of a batch, or all (None), are missing in days that are about to be written."""
+        marks = self.of(batch)
+        some = {run_id: mark for run_id, mark in marks.items() if run_ids is None or run_id in run_ids}
+        due = {run_id: replace(mark.given_up(), left=date.max) for run_id, mark in some.items()}
+        if due:
+            self.keep(batch, marks | due)
+
     def reported(self, by: str) -> int:
         """
         Mark as reported what a run of the reports has read; return how many runs of batches that were.

@@ -41,6 +41,10 @@ def run(office: Office) -> LabelingRun:
     return begun(office)
 
 
+def _body(office: Office, key: str) -> str:
+    return (office.store.get(key) or b"").decode()
+
+
 class TestWhatGoesWrong:
     def test_a_ledger_that_cannot_be_read_takes_nothing_back(self, office: Office, run: LabelingRun) -> None:
         office.daily(on(20), from_day=str(FIRST), to_day=str(FIRST))
@@ -65,6 +69,22 @@ class TestWhatGoesWrong:
         assert mark_reported(office.reports, found.as_xcom()) == 0
         run.live.file.write_text(good)
         assert days_of(office.window(on(22))) == {"02", "03", "04"}
+
+    def test_what_could_not_be_read_for_days_that_were_asked_for(
+        self, office: Office, run: LabelingRun
+    ) -> None:
+        """The run was reported to the end, on all days that had a report; then somebody asks for another."""
+        [key] = (key for key in office.store.keys(run.ledger.prefix) if "a-AX" in _body(office, key))
+        good = office.store.get(key)
+        office.store.put(key, b"{")
+        asked = {"from_day": str(FIRST), "to_day": str(FIRST)}
+        office.daily(on(21), **asked)
+        assert [each.kind for each in office.inputs.problems(FIRST)] == ["unreadable ledger"]
+        assert len(office.inputs.ledger(FIRST)) == 0
+        office.store.put(key, good or b"")
+        assert office.daily(on(22)) == {"02", "03", "04"}
+        assert len(office.inputs.ledger(FIRST)) == 4
+        assert office.marks(on(23)) == set()
 
     def test_answers_that_cannot_be_read(self, office: Office, run: LabelingRun) -> None:
         key = run.ledger.key("answers", "damaged")
