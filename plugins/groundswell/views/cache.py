@@ -45,12 +45,18 @@ class IndexCache:
         """Return the index of a run.
 
         :param state: URI of the store of the batch's ledgers.
-        :raises LedgerError: the folder is not ours alone.
+        :raises LedgerError: the folder is not ours alone, or cannot be written.
         """
-        self._make_private()
         path = self._path(state, batch, run_id)
-        path.with_suffix(".used").touch(mode=0o600)
-        self._sweep_sometimes(keep=path)
+        try:
+            self._make_private()
+            path.with_suffix(".used").touch(mode=0o600)
+            self._sweep_sometimes(keep=path)
+        except OSError as error:
+            raise LedgerError(
+                f"{self.folder} cannot be written ({error.strerror}); it is to hold indexes of runs: give "
+                "this process the right to write it and space on its disk, or name another folder"
+            ) from error
         return RunIndex(path, pseudonym=self._pseudonym, limit_bytes=self._limit)
 
     def holds(self, state: str, batch: str, run_id: str) -> bool:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import time
 from pathlib import Path
@@ -43,6 +44,34 @@ def test_another_users_folder_is_refused(tmp_path: Path, monkeypatch: pytest.Mon
     monkeypatch.setattr(os, "geteuid", lambda: 12345)
     with pytest.raises(LedgerError, match="name another folder"):
         IndexCache(tmp_path / "elsewhere").index("s3://b", "iris", "r")
+
+
+def test_a_folder_that_cannot_be_written_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def refuse(*given: object, **more: object) -> None:
+        raise PermissionError(errno.EACCES, "Permission denied")
+
+    (tmp_path / "file").touch()
+    with pytest.raises(LedgerError, match=r"file cannot be written \(File exists\).*name another folder"):
+        IndexCache(tmp_path / "file").index("s3://b", "iris", "r")
+    monkeypatch.setattr(Path, "touch", refuse)  # whoever runs this may write everywhere
+    with pytest.raises(LedgerError, match=r"cache cannot be written \(Permission denied\)"):
+        IndexCache(tmp_path / "cache").index("s3://b", "iris", "r")
+
+
+def test_what_another_process_sweeps_meanwhile(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    cache = IndexCache(tmp_path / "cache")
+    old = fill(cache, "old", 31)
+
+    def gone(path: Path, **how: bool) -> os.stat_result:
+        found = real(path, **how)
+        if path == old:
+            old.unlink()
+        return found
+
+    real = Path.stat
+    monkeypatch.setattr(Path, "stat", gone)
+    cache.sweep()
+    assert not old.exists()
 
 
 def test_each_run_has_its_own_file(tmp_path: Path) -> None:

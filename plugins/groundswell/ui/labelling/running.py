@@ -70,9 +70,9 @@ def _findings(consolidation: Mapping[str, Any], pseudonym: Callable[[str], str])
 
 
 def _masked_text(text: str, workers: Iterable[Any], pseudonym: Callable[[str], str]) -> str:
-    for worker in sorted(map(str, workers), key=len, reverse=True):
-        text = text.replace(worker, pseudonym(worker))
-    return text
+    # In one go, the longest first: a pseudonym or another id may have an id in it
+    ids = sorted(filter(None, map(str, workers)), key=len, reverse=True)
+    return re.sub("|".join(map(re.escape, ids)), lambda found: pseudonym(found[0]), text) if ids else text
 
 
 def _reconciliation(reader: Reader, run: Run) -> dict[str, Any] | None:

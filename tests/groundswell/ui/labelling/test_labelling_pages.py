@@ -10,6 +10,7 @@ import pytest
 from starlette.testclient import TestClient
 
 from groundswell.errors import LedgerError
+from groundswell.ui.labelling import running
 from tests.groundswell.ui.conftest import mounted
 from tests.groundswell.ui.ui_records import Deployment, Record
 
@@ -242,6 +243,11 @@ def test_findings_name_workers_by_pseudonym(record: Record, ann: TestClient) -> 
     assert "made the same mistakes far more often" in text
     assert not [worker for worker in record.workers if worker in text]
     assert re.search(r"like w-[0-9a-f]{10} and w-[0-9a-f]{10}", words(text))
+
+
+def test_an_id_within_another_id_or_a_pseudonym_is_left_alone() -> None:
+    text = running._masked_text("A1, A1B and w", ["A1", "w", "A1B", ""], lambda worker: f"w-{len(worker)}")
+    assert text == "w-2, w-3 and w-1"
 
 
 def test_damaged_documents_are_told_of_and_not_fatal(record: Record, ann: TestClient) -> None:
