@@ -19,7 +19,6 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 
 from groundswell.ledger import Ledger
-from groundswell.views.books import STATE, Books, state_of, summed
 from groundswell.views.deriving import SUMMED, derive
 from groundswell.views.given_labels import Given, GivenLabels, item_of
 from groundswell.views.index_file import make_index
@@ -29,9 +28,12 @@ from groundswell.views.reading import bodies, rows_of
 from groundswell.views.record_rows import ABOUT_ITEMS, Encoding, Kept, Row, encode, parsed_lines
 from groundswell.views.remembered import Overtaken, get, put, take_parts, transaction
 from groundswell.views.searching import name_all
+from groundswell.views.sums import STATE, Sums, state_of, summed
 
 #: Kinds that are read, in this order: items first, so that they are numbered as in the dataset.
 READ = ("items", *LOOSE, *ABOUT_ITEMS)
+#: Parts that are asked for at once.
+_PARTS = 2_048
 #: Rows laid aside between two looks at the clock.
 _ROWS = 60_000
 #: Items of a heap.
@@ -63,7 +65,7 @@ class Building:
 
     :param db: the index.
     :param ledger: the run's.
-    :param books: the sums.
+    :param sums: the sums.
     :param full: see :func:`groundswell.views.record_rows.decoded`.
     """
 
@@ -71,12 +73,12 @@ class Building:
         self,
         db: sqlite3.Connection,
         ledger: Ledger,
-        books: Books,
+        sums: Sums,
         full: Callable[[int, str], Iterable[Row]],
     ) -> None:
         self._db = db
         self._ledger = ledger
-        self._books = books
+        self._sums = sums
         self._full = full
         self._encoding = Encoding()
         self._labels = GivenLabels(db, ledger)
@@ -121,15 +123,11 @@ class Building:
         heaps, count = self._heaps(), 0
         loose: list[tuple[str, str]] = []
         done = []
-        todo = self._db.execute(
-            "SELECT id, kind, key FROM parts WHERE done = 0 ORDER BY kind, id LIMIT 2048"
-        ).fetchall()
-        found = bodies(self._ledger.store, (key for _, _, key in todo))
-        for (number, kind, key), (_, body) in zip(todo, found, strict=True):
-            if READ[kind] in LOOSE:
-                loose += loose_lines(READ[kind], body, key)
+        for number, kind, key, body in unread(self._db, self._ledger):
+            if kind in LOOSE:
+                loose += loose_lines(kind, body, key)
             else:
-                count += heaps.add(self._lines(READ[kind], body, number, key))
+                count += heaps.add(self._lines(kind, body, number, key))
             done.append(number)
             if count >= _ROWS or time.monotonic() >= end:
                 break
@@ -201,18 +199,18 @@ class Building:
         self._db.executemany(
             f"INSERT INTO fresh (place, {', '.join(_COLUMNS)}) VALUES (?{', ?' * len(_COLUMNS)})", rows
         )
-        self._books.write()
+        self._sums.write()
 
     def _columns(self, name: str, item: _Item, pack: int) -> tuple[object, ...]:
         found = derive(name, item.kept, self._full, self._ledger.prefix)
-        lead = label = self._books.label_id(found.label)
+        lead = label = self._sums.label_id(found.label)
         given, confidence = 0, -1.0
         if item.given is not None:
             given, text, confidence = item.given
-            label = self._books.label_id(text)
+            label = self._sums.label_id(text)
         sums = summed(found, bool(given))
-        self._books.enter(found.status, label, sums)
-        self._books.enter_workers(found)
+        self._sums.enter(found.status, label, sums)
+        self._sums.enter_workers(found)
         return (name, item.part, pack, given, lead, label, confidence, *state_of(found), *sums)
 
     # all together
@@ -235,6 +233,16 @@ class Building:
             make_index(self._db, "by_item")
             name_all(self._db)
             put(self._db, "stage", "")
+
+
+def unread(db: sqlite3.Connection, ledger: Ledger) -> Iterator[tuple[int, str, str, bytes]]:
+    """Yield (number, kind, key, body) of some parts that are not read yet, in the order of reading."""
+    todo = db.execute(
+        "SELECT id, kind, key FROM parts WHERE done = 0 ORDER BY kind, id LIMIT ?", (_PARTS,)
+    ).fetchall()
+    found = bodies(ledger.store, (key for _, _, key in todo))
+    for (number, kind, key), (_, body) in zip(todo, found, strict=True):
+        yield number, READ[kind], key, body
 
 
 @contextmanager

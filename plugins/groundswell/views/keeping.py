@@ -10,16 +10,16 @@ from collections import defaultdict
 from collections.abc import Callable, Iterable, Sequence
 
 from groundswell.ledger import Ledger
-from groundswell.views.books import STATE, Books, Tally, state_of, summed
-from groundswell.views.building import READ
+from groundswell.views.building import unread
 from groundswell.views.deriving import SUMMED, Derived, derive
 from groundswell.views.given_labels import Given, GivenLabels, item_of
 from groundswell.views.loose_rows import LOOSE, keep_loose, loose_lines
 from groundswell.views.packs import Packs
-from groundswell.views.reading import bodies, rows_of
+from groundswell.views.reading import rows_of
 from groundswell.views.record_rows import Encoding, Kept, Row, encode, parsed_lines
 from groundswell.views.remembered import take_parts, transaction
 from groundswell.views.searching import name_some
+from groundswell.views.sums import STATE, Sums, Tally, state_of, summed
 
 #: Rows and items dealt with between two looks at the clock.
 _ROWS, _ITEMS = 10_000, 1_000
@@ -35,7 +35,7 @@ class Keeping:
 
     :param db: the index.
     :param ledger: the run's.
-    :param books: the sums.
+    :param sums: the sums.
     :param full: see :func:`groundswell.views.record_rows.decoded`.
     """
 
@@ -43,12 +43,12 @@ class Keeping:
         self,
         db: sqlite3.Connection,
         ledger: Ledger,
-        books: Books,
+        sums: Sums,
         full: Callable[[int, str], Iterable[Row]],
     ) -> None:
         self._db = db
         self._ledger = ledger
-        self._books = books
+        self._sums = sums
         self._full = full
         self._encoding = Encoding()
         self._labels = GivenLabels(db, ledger)
@@ -57,18 +57,14 @@ class Keeping:
 
     def read_some(self) -> bool:
         """Take the rows of some parts; return whether there were any."""
-        todo = self._db.execute(
-            "SELECT id, kind, key FROM parts WHERE done = 0 ORDER BY kind, id LIMIT 512"
-        ).fetchall()
-        if not todo:
-            return False
         new, done, count = _New(), [], 0
-        found = bodies(self._ledger.store, (key for _, _, key in todo))
-        for (number, kind, key), (_, body) in zip(todo, found, strict=True):
-            count += self._take(new, READ[kind], body, number, key)
+        for number, kind, key, body in unread(self._db, self._ledger):
+            count += self._take(new, kind, body, number, key)
             done.append(number)
             if count >= _ROWS:
                 break
+        if not done:
+            return False
         with transaction(self._db):
             take_parts(self._db, done)
             self._keep(new)
@@ -141,16 +137,16 @@ class Keeping:
         numbers, unknown = self._numbers(each.item for each in several)
         self._mark(unknown)
         for given in several:
-            label = self._books.label_id(given.label)
+            label = self._sums.label_id(given.label)
             self._relabel(numbers[given.item], given.pack, label, given.confidence)
-        self._books.write()
+        self._sums.write()
 
     def _take_away(self, first: int) -> None:
         """Take their labels from the items that the latest consolidation gave none."""
         stale = self._db.execute("SELECT id, lead FROM items WHERE given != 0 AND given < ?", (first,))
         for number, lead in stale.fetchall():
             self._relabel(number, 0, lead, -1.0)
-        self._books.write()
+        self._sums.write()
 
     def _relabel(self, number: int, pack: int, label: int, confidence: float) -> None:
         columns = ", ".join(("status", "label", *SUMMED))
@@ -158,8 +154,8 @@ class Keeping:
             f"SELECT {columns} FROM items WHERE id = ?", (number,)
         ).fetchone()
         if status >= 0:
-            self._books.strike(status, before, sums)
-            self._books.enter(status, label, (*sums[:-1], int(bool(pack))))
+            self._sums.strike(status, before, sums)
+            self._sums.enter(status, label, (*sums[:-1], int(bool(pack))))
         self._db.execute(
             "UPDATE items SET given = ?, label = ?, confidence = ?, labelled = ? WHERE id = ?",
             (pack, label, confidence, int(bool(pack)), number),
@@ -184,14 +180,14 @@ class Keeping:
                 base = packs.rows(pack, item)
                 derived = self._derive(item, base + parsed_lines(body or ""))
                 if status >= 0:
-                    self._books.strike(status, label, sums)
-                    self._books.strike_workers(self._before(item, base, tally))
-                lead = self._books.label_id(derived.label)
+                    self._sums.strike(status, label, sums)
+                    self._sums.strike_workers(self._before(item, base, tally))
+                lead = self._sums.label_id(derived.label)
                 label = label if given else lead
                 counted = summed(derived, bool(given))
-                self._books.enter(derived.status, label, counted)
-                self._books.enter_workers(derived)
-                kept = encode(self._books.tally(derived))
+                self._sums.enter(derived.status, label, counted)
+                self._sums.enter_workers(derived)
+                kept = encode(self._sums.tally(derived))
                 updates.append((lead, label, *state_of(derived), *counted, number))
                 tallies.append((kept, number))
                 done.append((pack, number))
@@ -199,7 +195,7 @@ class Keeping:
             self._db.executemany(f"UPDATE items SET {assignments} WHERE id = ?", updates)
             self._db.executemany("UPDATE records SET tally = ? WHERE item = ?", tallies)
             self._db.executemany("DELETE FROM dirty WHERE pack = ? AND item = ?", done)
-            self._books.write()
+            self._sums.write()
         return True
 
     def _derive(self, item: str, kept: Sequence[Kept]) -> Derived:
@@ -210,7 +206,7 @@ class Keeping:
         if tally is not None:
             found: Tally = json.loads(tally)
             return found
-        return self._books.tally(self._derive(item, base))
+        return self._sums.tally(self._derive(item, base))
 
 
 class _New:

@@ -14,7 +14,6 @@ from typing import Any
 
 from groundswell.ledger import Ledger
 from groundswell.ledger.shards import read_index
-from groundswell.views.books import Books
 from groundswell.views.building import READ, Building
 from groundswell.views.index_file import give_back, make_indexes
 from groundswell.views.keeping import Keeping
@@ -23,6 +22,7 @@ from groundswell.views.overview import PROGRESS, SUMMARY, updated
 from groundswell.views.reading import rows_of
 from groundswell.views.record_rows import Row, plain
 from groundswell.views.remembered import get, put, transaction
+from groundswell.views.sums import Sums
 
 #: A look at what there is costs a listing: it is not repeated before so many times what it took.
 _REST = 20
@@ -92,10 +92,10 @@ class Syncing:
         self._db = db
         self._ledger = ledger
         self._recheck = recheck
-        books = Books(db)
+        sums = Sums(db)
         full = WholeRows(db, ledger).rows
-        self._building = Building(db, ledger, books, full)
-        self._keeping = Keeping(db, ledger, books, full)
+        self._building = Building(db, ledger, sums, full)
+        self._keeping = Keeping(db, ledger, sums, full)
 
     def run(self, seconds: float) -> bool:
         """Work until all is done or the time is over, one step at least; return whether it could go on.

@@ -18,7 +18,7 @@ Tally = list[list[int]]
 STATE = ("status", "seats", "agreement", "last")
 
 
-class Books:
+class Sums:
     """Collects what changes in the sums during one transaction, and writes it at its end.
 
     :param db: the index.
