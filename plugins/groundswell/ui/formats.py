@@ -59,9 +59,9 @@ def moment(value: str | datetime | None) -> datetime | None:
         return None
     try:
         at = value if isinstance(value, datetime) else datetime.fromisoformat(value)
-    except ValueError:
+        return (at if at.tzinfo else at.replace(tzinfo=UTC)).astimezone(UTC)
+    except (ValueError, OverflowError):
         return None
-    return (at if at.tzinfo else at.replace(tzinfo=UTC)).astimezone(UTC)
 
 
 def when(value: str | datetime | None) -> Markup:
@@ -86,6 +86,12 @@ def ago(value: str | datetime | None, now: datetime | None = None) -> Markup:
     )
 
 
+def ahead(value: str | datetime | None, now: datetime | None = None) -> Markup | str:
+    """How far ahead an expected time is; it may be over when what it was told by is some minutes old."""
+    at = moment(value)
+    return "any moment" if at is not None and at <= (now or datetime.now(UTC)) else ago(value, now)
+
+
 def _rough(value: float) -> str:
     for unit, size in (("d", 86400), ("h", 3600), ("min", 60)):
         if value >= 2 * size or (unit == "min" and value >= size):
@@ -107,5 +113,6 @@ FILTERS: dict[str, Callable[..., Any]] = {
     "seconds": seconds,
     "when": when,
     "ago": ago,
+    "ahead": ahead,
     "plural": plural,
 }

@@ -46,7 +46,7 @@ def test_money(cents: int | None, text: str) -> None:
     assert formats.money(cents) == text
 
 
-@pytest.mark.parametrize("value", [None, "", "yesterday", "<b>"])
+@pytest.mark.parametrize("value", [None, "", "yesterday", "<b>", "0001-01-01T00:00:00+05:00"])
 def test_what_is_no_time_is_a_dash(value: str | None) -> None:
     assert formats.when(value) == formats.ago(value) == "\u2013"
 
@@ -65,3 +65,9 @@ def test_times_are_utc_and_say_so() -> None:
 def test_how_long_ago(at: str, text: str) -> None:
     now = datetime(2026, 11, 22, 12, tzinfo=UTC)
     assert f">{text}</time>" in formats.ago(f"2026-11-22T{at}+00:00", now)
+
+
+@pytest.mark.parametrize(("at", "text"), [("11:52:00", "any moment"), ("13:20:00", "in 80 min")])
+def test_what_is_expected_is_never_over(at: str, text: str) -> None:
+    now = datetime(2026, 11, 22, 12, tzinfo=UTC)
+    assert text in formats.ahead(f"2026-11-22T{at}+00:00", now)

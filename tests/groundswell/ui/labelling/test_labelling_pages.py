@@ -12,7 +12,7 @@ from starlette.testclient import TestClient
 from groundswell.errors import LedgerError
 from groundswell.ui.labelling import running
 from tests.groundswell.ui.conftest import mounted
-from tests.groundswell.ui.ui_records import Deployment, Record
+from tests.groundswell.ui.ui_records import Deployment, Record, stamp
 
 RUN = "scheduled__2026-11-22T05:00:00+00:00"
 HOSTILE = '"><script>alert(1)</script>'
@@ -80,6 +80,16 @@ def test_why_the_end_is_not_known_is_said(record: Record, ann: TestClient) -> No
     record.write(done=0.75).progress(pace=None, eta=None)
     for text in (words(listed(ann)), words(run(ann))):
         assert "Expected end no answer in the last hour" in text
+        assert "at the pace" not in text
+
+
+def test_an_end_that_should_have_come_is_not_told_as_past(record: Record, ann: TestClient) -> None:
+    now = datetime.now(UTC)
+    record.write(done=0.75).progress(
+        updated=now - timedelta(minutes=5), eta=stamp(now - timedelta(minutes=3))
+    )
+    for text in (words(listed(ann)), words(run(ann))):
+        assert "Expected end any moment" in text
 
 
 def test_a_run_that_says_nothing_any_more_is_stale(record: Record, ann: TestClient) -> None:
