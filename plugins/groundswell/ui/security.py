@@ -53,7 +53,8 @@ _ID = r"^[^\x00-\x1f\x7f]+$"
 BatchId = Annotated[str, Query(min_length=1, max_length=63, pattern=r"^[A-Za-z0-9][A-Za-z0-9_-]*$")]
 DagId = Annotated[str, Query(min_length=1, max_length=250, pattern=_ID)]
 RunId = Annotated[str, Query(min_length=1, max_length=250, pattern=_ID)]
-ItemId = Annotated[str, Query(min_length=1, max_length=2000, pattern=_ID)]
+#: Any text may be an item's id: a column of a dataset with line breaks, or a whole paragraph.
+ItemId = Annotated[str, Query(min_length=1, max_length=10_000)]
 
 
 def airflow_user() -> Callable[..., Any]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import html
 import re
 from collections.abc import Iterable
 from dataclasses import replace
@@ -107,6 +108,25 @@ def test_an_item_shows_its_columns_answers_label_and_hit(record: Record, ann: Te
     assert all(re.fullmatch("w-[0-9a-f]{10}", worker) for worker in column(text, 0))
     assert all(re.fullmatch(r"\d+ s", took) for took in column(text, 4))
     assert set(column(text, 5)) == {"Paid $0.06"}
+
+
+@pytest.mark.parametrize("item", ["two\nlines\tand <b>", "a\x00b", " é e\u0301 ", "x" * 8_000], ids=len)
+def test_an_item_is_opened_from_the_list_whatever_its_id(record: Record, ann: TestClient, item: str) -> None:
+    row = {
+        "item": item,
+        "hit": "HIT-odd",
+        "hit_type": "T",
+        "seats": 2,
+        "expires": "2026-11-30T00:00:00+00:00",
+    }
+    record.ledger.append("hits", [row])
+    [link] = re.findall(
+        r'<th scope="row"><a href="([^"]*)">', fetched(ann, "items", search=item.strip()[:200])
+    )
+    page = ann.get(html.unescape(link))
+    assert page.status_code == 200
+    assert "<b>" not in page.text
+    assert "HIT-odd" in fetched(ann, "item", item=item)
 
 
 def test_an_answer_that_cannot_be_read_shows_why(record: Record, ann: TestClient) -> None:
