@@ -143,9 +143,13 @@ class Keeping:
 
     def _take_away(self, first: int) -> None:
         """Take their labels from the items that the latest consolidation gave none."""
-        stale = self._db.execute("SELECT id, lead FROM items WHERE given != 0 AND given < ?", (first,))
-        for number, lead in stale.fetchall():
-            self._relabel(number, 0, lead, -1.0)
+        number = 0
+        while stale := self._db.execute(  # some at a time: it may be all items of the run
+            "SELECT id, lead FROM items WHERE id > ? AND given != 0 AND given < ? ORDER BY id LIMIT ?",
+            (number, first, _ITEMS),
+        ).fetchall():
+            for number, lead in stale:
+                self._relabel(number, 0, lead, -1.0)
         self._sums.write()
 
     def _relabel(self, number: int, pack: int, label: int, confidence: float) -> None:
