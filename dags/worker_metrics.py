@@ -7,8 +7,8 @@ A day that is written anew says so, and what changed. Numbers come from the log 
 of work teams, Cognito, SageMaker's labeling jobs, and the ledgers of the batches; where they disagree, both
 are shown. The settings are in `include/reports/worker_metrics.yaml`.
 
-To write days again, trigger it with `from_day` and `to_day`; a backfill makes days that had no run. Today can be
-written before it is over; the report then says that it is provisional.
+To write days again, trigger it with `from_day` and `to_day`; a backfill makes days that had no run. Today can
+be written before it is over; the report then says that it is provisional.
 """
 
 from __future__ import annotations
