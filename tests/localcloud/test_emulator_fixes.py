@@ -96,6 +96,45 @@ def test_filter_log_events_pages_as_aws_does(cloud: CloudProcess) -> None:
     assert caught.value.response["Error"]["Code"] == "InvalidParameterException"
 
 
+def test_a_query_goes_through_the_metrics_that_it_names_only() -> None:
+    metrics = {("space", name, f"Worker={n}"): [n] for name in ("a", "b") for n in range(100)}
+    asked = emulator_fixes.Asked(metrics, dict, lambda named: "|".join(f"{k}={v}" for k, v in named.items()))
+    asked.key(asked.dimensions({"Worker": 7}))
+    assert list(asked.items()) == [(("space", name, "Worker=7"), [7]) for name in ("a", "b")]
+    asked.key(asked.dimensions({"Worker": 100}))
+    assert list(asked.items()) == []
+    asked.dimensions({})
+    assert len(list(asked.items())) == 200, "a query without dimensions makes no key"
+
+
+@pytest.mark.contract
+def test_queries_of_one_request_do_not_see_each_others_metrics(cloud: CloudProcess) -> None:
+    cloudwatch = cloud.client("cloudwatch")
+    namespace = f"space-{uuid.uuid4().hex[:6]}"
+    now = datetime.now(UTC)
+
+    def dimensions(worker: str) -> list[dict[str, str]]:
+        return [{"Name": "Worker", "Value": worker}] if worker else []
+
+    for value, worker in enumerate(["ann", "bob"], start=1):
+        datum = {"MetricName": "m", "Dimensions": dimensions(worker), "Timestamp": now, "Value": value}
+        cloudwatch.put_metric_data(Namespace=namespace, MetricData=[datum])
+    queries = [
+        {
+            "Id": f"q{number}",
+            "MetricStat": {
+                "Metric": {"Namespace": namespace, "MetricName": name, "Dimensions": dimensions(worker)},
+                "Period": 60,
+                "Stat": "Sum",
+            },
+        }
+        for number, (name, worker) in enumerate([("m", "bob"), ("m", "cid"), ("other", "bob"), ("m", "ann")])
+    ]
+    start, end = now - timedelta(hours=1), now + timedelta(hours=1)
+    data = cloudwatch.get_metric_data(StartTime=start, EndTime=end, MetricDataQueries=queries)
+    assert [result["Values"] for result in data["MetricDataResults"]] == [[2.0], [], [], [1.0]]
+
+
 @pytest.mark.contract
 def test_metrics_are_kept_for_455_days_and_listed_for_two_weeks(cloud: CloudProcess) -> None:
     cloudwatch = cloud.client("cloudwatch")
