@@ -149,7 +149,10 @@ def test_the_keyboard_sorts_and_keeps_its_place(shop: Shop, page: Any) -> None:
     assert first_item(page) == "flower-120"
     assert "sorted by item, descending" in page.locator("#announcer").inner_text()
     page.keyboard.press("Tab")
-    assert page.evaluate("document.activeElement.id") == "sort-confidence"
+    assert page.evaluate("document.activeElement.id") == "sort-status"
+    page.keyboard.press("Enter")
+    page.get_by_role("columnheader", name="Status").and_(page.locator("[aria-sort=ascending]")).wait_for()
+    assert page.evaluate("document.activeElement.id") == "sort-status"
 
 
 def test_the_first_thing_that_the_keyboard_meets_skips_to_the_content(shop: Shop, page: Any) -> None:
