@@ -2,7 +2,7 @@
 
     python -m benchmarks.worker_metrics.steps SETTINGS TASK WHAT-THE-TASK-BEFORE-RETURNED.json
 
-Prints what the task returns as JSON on the last line.
+Prints as JSON on the last line what the task returns, and the most memory that it had, in MB.
 """
 
 from __future__ import annotations
@@ -55,4 +55,7 @@ if __name__ == "__main__":
     file, step, given = sys.argv[1:]
     with open_reports(Path(file)) as opened:
         result = STEPS[step](opened, json.loads(given))
-    print(json.dumps(result))
+    # Not getrusage: that counts what the process was before it became this program
+    status = Path("/proc/self/status").read_text(encoding="ascii")
+    peak = int(status.partition("VmHWM:")[2].split()[0]) / 1024
+    print(json.dumps([result, peak]))

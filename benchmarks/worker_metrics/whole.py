@@ -41,7 +41,6 @@ TASKS = (
     "report_day",
     "publish",
 )
-_MEGABYTE = 1024  # of the kilobytes that Linux tells
 
 
 class Task(NamedTuple):
@@ -153,8 +152,8 @@ def _task(settings: Path, name: str, given: Any, cloud: CloudProcess) -> tuple[T
     text = output.read_text(encoding="utf-8")
     if status:
         raise RuntimeError(f"{name} ended with {os.waitstatus_to_exitcode(status)}:\n{text[-3000:]}")
-    task = Task(name, wall, used.ru_utime + used.ru_stime, used.ru_maxrss / _MEGABYTE)
-    return task, json.loads(text.splitlines()[-1])
+    result, peak = json.loads(text.splitlines()[-1])
+    return Task(name, wall, used.ru_utime + used.ru_stime, peak), result
 
 
 def document(found: Day) -> str:
