@@ -18,22 +18,18 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 
-from groundswell.ledger import Ledger
 from groundswell.views.deriving import SUMMED, derive
-from groundswell.views.given_labels import Given, GivenLabels, item_of
+from groundswell.views.given_labels import Given, item_of
 from groundswell.views.index_file import make_index
 from groundswell.views.loose_rows import LOOSE, keep_loose, loose_lines
 from groundswell.views.packs import ITEMS, packed
-from groundswell.views.reading import bodies, rows_of
-from groundswell.views.record_rows import ABOUT_ITEMS, Encoding, Kept, Row, encode, parsed_lines
+from groundswell.views.reading import rows_of
+from groundswell.views.record_rows import Kept, encode, parsed_lines
 from groundswell.views.remembered import Overtaken, get, put, take_parts, transaction
 from groundswell.views.searching import name_all
-from groundswell.views.sums import STATE, Sums, state_of, summed
+from groundswell.views.sums import STATE, state_of, summed
+from groundswell.views.work import Work
 
-#: Kinds that are read, in this order: items first, so that they are numbered as in the dataset.
-READ = ("items", *LOOSE, *ABOUT_ITEMS)
-#: Parts that are asked for at once.
-_PARTS = 2_048
 #: Rows laid aside between two looks at the clock.
 _ROWS = 60_000
 #: Items of a heap.
@@ -60,35 +56,8 @@ class _Item:
     lines: list[bytes] = field(default_factory=list)
 
 
-class Building:
-    """One process's work on the first building of an index.
-
-    :param db: the index.
-    :param ledger: the run's.
-    :param sums: the sums.
-    :param full: see :func:`groundswell.views.record_rows.decoded`.
-    """
-
-    def __init__(
-        self,
-        db: sqlite3.Connection,
-        ledger: Ledger,
-        sums: Sums,
-        full: Callable[[int, str], Iterable[Row]],
-    ) -> None:
-        self._db = db
-        self._ledger = ledger
-        self._sums = sums
-        self._full = full
-        self._encoding = Encoding()
-        self._labels = GivenLabels(db, ledger)
-        self._steps: dict[str, Callable[[float], None]] = {
-            "reading": self._read_some,
-            "labels": self._label_some,
-            "folding": self._fold_some,
-            "settling": self._settle,
-            "naming": self._name,
-        }
+class Building(Work):
+    """One process's work on the first building of an index."""
 
     def begin(self, items: int) -> None:
         """Say that the index is to be built, of about so many items. Within a transaction."""
@@ -105,7 +74,14 @@ class Building:
             LedgerError: a part is damaged.
             Overtaken: another process is further.
         """
-        step = self._steps.get(get(self._db, "stage") or "")
+        steps: dict[str, Callable[[float], None]] = {
+            "reading": self._read_some,
+            "labels": self._label_some,
+            "folding": self._fold_some,
+            "settling": self._settle,
+            "naming": self._name,
+        }
+        step = steps.get(get(self._db, "stage") or "")
         if step is None:
             return False
         with _uncollected():
@@ -123,7 +99,7 @@ class Building:
         heaps, count = self._heaps(), 0
         loose: list[tuple[str, str]] = []
         done = []
-        for number, kind, key, body in unread(self._db, self._ledger):
+        for number, kind, key, body in self._unread():
             if kind in LOOSE:
                 loose += loose_lines(kind, body, key)
             else:
@@ -233,16 +209,6 @@ class Building:
             make_index(self._db, "by_item")
             name_all(self._db)
             put(self._db, "stage", "")
-
-
-def unread(db: sqlite3.Connection, ledger: Ledger) -> Iterator[tuple[int, str, str, bytes]]:
-    """Yield (number, kind, key, body) of some parts that are not read yet, in the order of reading."""
-    todo = db.execute(
-        "SELECT id, kind, key FROM parts WHERE done = 0 ORDER BY kind, id LIMIT ?", (_PARTS,)
-    ).fetchall()
-    found = bodies(ledger.store, (key for _, _, key in todo))
-    for (number, kind, key), (_, body) in zip(todo, found, strict=True):
-        yield number, READ[kind], key, body
 
 
 @contextmanager

@@ -5,21 +5,19 @@
 from __future__ import annotations
 
 import json
-import sqlite3
 from collections import defaultdict
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Iterable, Sequence
 
-from groundswell.ledger import Ledger
-from groundswell.views.building import unread
 from groundswell.views.deriving import SUMMED, Derived, derive
-from groundswell.views.given_labels import Given, GivenLabels, item_of
+from groundswell.views.given_labels import Given, item_of
 from groundswell.views.loose_rows import LOOSE, keep_loose, loose_lines
 from groundswell.views.packs import Packs
 from groundswell.views.reading import rows_of
-from groundswell.views.record_rows import Encoding, Kept, Row, encode, parsed_lines
+from groundswell.views.record_rows import Kept, encode, parsed_lines
 from groundswell.views.remembered import take_parts, transaction
 from groundswell.views.searching import name_some
-from groundswell.views.sums import STATE, Sums, Tally, state_of, summed
+from groundswell.views.sums import STATE, Tally, state_of, summed
+from groundswell.views.work import Work
 
 #: Rows and items dealt with between two looks at the clock.
 _ROWS, _ITEMS = 10_000, 1_000
@@ -30,35 +28,15 @@ _SET = ("lead", "label", *STATE, *SUMMED)
 _FOUND = ", ".join(f"items.{name}" for name in ("id", "item", "pack", "given", "status", "label", *SUMMED))
 
 
-class Keeping:
-    """One process's work on an index that was built.
-
-    :param db: the index.
-    :param ledger: the run's.
-    :param sums: the sums.
-    :param full: see :func:`groundswell.views.record_rows.decoded`.
-    """
-
-    def __init__(
-        self,
-        db: sqlite3.Connection,
-        ledger: Ledger,
-        sums: Sums,
-        full: Callable[[int, str], Iterable[Row]],
-    ) -> None:
-        self._db = db
-        self._ledger = ledger
-        self._sums = sums
-        self._full = full
-        self._encoding = Encoding()
-        self._labels = GivenLabels(db, ledger)
+class Keeping(Work):
+    """One process's work on an index that was built."""
 
     # rows
 
     def read_some(self) -> bool:
         """Take the rows of some parts; return whether there were any."""
         new, done, count = _New(), [], 0
-        for number, kind, key, body in unread(self._db, self._ledger):
+        for number, kind, key, body in self._unread():
             count += self._take(new, kind, body, number, key)
             done.append(number)
             if count >= _ROWS:
@@ -72,12 +50,13 @@ class Keeping:
 
     def _take(self, new: _New, kind: str, body: bytes, number: int, key: str) -> int:
         if kind in LOOSE:
-            new.loose += loose_lines(kind, body, key)
-            return len(new.loose)
-        if kind == "items":
-            several = [item_of(row, key) for _, row in rows_of(body, key)]
-            new.parts |= dict.fromkeys(several, number)
+            several = loose_lines(kind, body, key)
+            new.loose += several
             return len(several)
+        if kind == "items":
+            names = [item_of(row, key) for _, row in rows_of(body, key)]
+            new.parts |= dict.fromkeys(names, number)
+            return len(names)
         count = 0
         for token, line in self._encoding.lines(kind, body, number, key):
             new.lines[token].append(line)

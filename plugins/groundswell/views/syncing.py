@@ -14,7 +14,7 @@ from typing import Any
 
 from groundswell.ledger import Ledger
 from groundswell.ledger.shards import read_index
-from groundswell.views.building import READ, Building
+from groundswell.views.building import Building
 from groundswell.views.index_file import give_back, make_indexes
 from groundswell.views.keeping import Keeping
 from groundswell.views.label_rows import version_of_labels
@@ -23,6 +23,7 @@ from groundswell.views.reading import rows_of
 from groundswell.views.record_rows import Row, plain
 from groundswell.views.remembered import get, put, transaction
 from groundswell.views.sums import Sums
+from groundswell.views.work import READ
 
 #: A look at what there is costs a listing: it is not repeated before so many times what it took.
 _REST = 20

@@ -15,7 +15,7 @@ import pytest
 
 import groundswell
 from groundswell.ledger import FolderStore, Ledger
-from groundswell.views import building, given_labels, keeping, remembered, syncing
+from groundswell.views import building, given_labels, keeping, remembered, syncing, work
 from groundswell.views.index import RunIndex
 from tests.groundswell.views.index_ledgers import (
     answer,
@@ -161,8 +161,8 @@ class TestComingAlong:
             yield from found
 
         with pytest.MonkeyPatch.context() as monkeypatch:
-            real = building.bodies
-            monkeypatch.setattr(building, "bodies", overtaking)
+            real = work.bodies
+            monkeypatch.setattr(work, "bodies", overtaking)
             index.sync(ledger, seconds=60)
         complete(index, ledger)
         check(index, ledger)
