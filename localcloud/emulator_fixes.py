@@ -6,7 +6,7 @@
 * Its CloudWatch forgets data points after two weeks, and looks for old ones at every request. AWS keeps
   them for 455 days, while ListMetrics names only metrics with data of the last two weeks ("Metrics
   retention" and "ListMetrics", Amazon CloudWatch user guide and API reference).
-* Its GetMetricData goes through all metrics for every query: ten thousand metrics took it ten minutes.
+* Its GetMetricData goes through all metrics for every query: of ten thousand metrics it took minutes.
 * After any change of any service it copies all log events and data points, deeply and in the thread that
   serves, and writes them, events twice, with the slow one of Python's JSON encoders: 30,000 events took
   it 3.7 s. Here states are copied flat, written fast, events once, and only where something changed.

@@ -130,8 +130,8 @@ def plain_before(path: Path, seeds: str) -> Totals | None:
         attempts=values.pop("attempts at tasks"),
         faulty={seed: [] for seed in range(values.pop("**schedules after which something is wrong**"))},
     )
-    for text, name in _COUNTED:
-        setattr(found.verdict, name, values.pop(text))
+    for counted, name in _COUNTED:
+        setattr(found.verdict, name, values.pop(counted))
     found.injected.update(values)
     return found
 
