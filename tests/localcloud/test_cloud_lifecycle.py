@@ -19,6 +19,7 @@ import pytest
 from botocore.exceptions import BotoCoreError, ClientError
 
 from tests.support.cloud_process import CHECKOUT, CloudProcess
+from tools.stack.processes import left_running
 
 pytestmark = pytest.mark.contract
 
@@ -163,7 +164,7 @@ def test_every_acknowledged_object_survives_a_kill_of_the_front_in_full_flight(
     for writer in writers:
         writer.join()
     own_cloud.start()
-    assert not [process for process in family if process.is_running()], "something outlived its parent"
+    assert left_running(family) == [], "something outlived its parent"
     check_filled(own_cloud, ids)
     own_cloud.client("sqs").get_queue_url(QueueName="latest")
     for key in acknowledged:
@@ -207,7 +208,7 @@ def test_stop_leaves_nothing_running(own_cloud: CloudProcess, ids: dict[str, Any
         own_cloud.process.send_signal(number)
         assert own_cloud.process.wait(30) == 0
         assert time.monotonic() - began < 10
-        assert not [process for process in family if process.is_running()]
+        assert left_running(family, 0) == []
         assert "Traceback" not in own_cloud.output.read_text()
         own_cloud.process = None
 
@@ -217,7 +218,7 @@ def test_stop_during_the_start(tmp_path: Path) -> None:
     cloud.launch()
     family = cloud.children()
     assert cloud.stop() == 0
-    assert not [process for process in family if process.is_running()]
+    assert left_running(family, 0) == []
 
 
 def test_second_cloud_on_the_same_state_says_so(cloud: CloudProcess) -> None:

@@ -77,6 +77,14 @@ def test_stopping_ends_children_and_those_in_other_sessions(folder: Path) -> Non
     assert processes.load(folder) == []
 
 
+def test_a_zombie_is_not_left_running() -> None:
+    """An orphan stays one where process 1 reaps nothing."""
+    with subprocess.Popen([sys.executable, "-c", ""]) as child:
+        zombie = psutil.Process(child.pid)
+        assert processes.left_running([zombie]) == []
+        assert zombie.status() == psutil.STATUS_ZOMBIE
+
+
 def test_orphans_of_a_killed_leader_are_ended_too(folder: Path) -> None:
     record = begin(folder, "leader", FAMILY)
     own_session, other_session = (int(pid) for pid in first_line(record).split())

@@ -121,15 +121,15 @@ def stop(records: Iterable[Record], folder: Path, *, grace_s: float = GRACE_S) -
     leaders = [psutil.Process(record.pid) for record in wanted if record.alive]
     for leader in leaders:  # a leader stops its own children in good order
         _quietly_signal(leader, signal.SIGTERM)
-    _wait(leaders, grace_s)
+    left_running(leaders, grace_s)
     family |= _family(wanted)  # what they started meanwhile
     orphans = [process for process in family if _running(process)]
     for process in orphans:
         _quietly_signal(process, signal.SIGTERM)
-    left = _wait(orphans, min(5.0, grace_s))
+    left = left_running(orphans, min(5.0, grace_s))
     for process in left:
         _quietly_signal(process, signal.SIGKILL)
-    if stubborn := _wait(left, 10.0):
+    if stubborn := left_running(left, 10.0):
         pids = ", ".join(str(process.pid) for process in stubborn)
         raise StackError(f"processes {pids} cannot be killed; look at them with ps")
     for record in wanted:
@@ -146,7 +146,7 @@ def kill(record: Record, *, family: bool) -> list[psutil.Process]:
     doomed = members if family else {each for each in members if each.pid == record.pid}
     for process in doomed:
         _quietly_signal(process, signal.SIGKILL)
-    if stubborn := _wait(doomed, 10.0):
+    if stubborn := left_running(doomed, 10.0):
         raise StackError(f"{record.name} (pid {stubborn[0].pid}) cannot be killed; look at it with ps")
     return [process for process in members - doomed if _running(process)]
 
@@ -156,7 +156,7 @@ def end(left: Iterable[psutil.Process]) -> None:
     remaining = list(left)
     for process in remaining:
         _quietly_signal(process, signal.SIGKILL)
-    _wait(remaining, 10.0)
+    left_running(remaining, 10.0)
 
 
 def tail(log: Path, lines: int = 15) -> str:
@@ -208,8 +208,11 @@ def _running(process: psutil.Process) -> bool:
         return False
 
 
-def _wait(processes: Iterable[psutil.Process], limit_s: float) -> list[psutil.Process]:
-    """Wait until they have ended; returns those that have not."""
+def left_running(processes: Iterable[psutil.Process], limit_s: float = 10.0) -> list[psutil.Process]:
+    """Wait until they have ended; returns those that have not.
+
+    A zombie has ended: where process 1 reaps nothing, as in many containers, an orphan stays one for ever.
+    """
     deadline = time.monotonic() + limit_s
     left = [process for process in processes if _running(process)]
     while left and time.monotonic() < deadline:

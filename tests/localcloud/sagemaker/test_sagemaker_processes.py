@@ -19,6 +19,7 @@ from hypothesis import strategies as st
 
 from localcloud.sagemaker.logs import EVENT_OVERHEAD, MAX_BATCH_BYTES, MAX_EVENTS, LogStream, batches
 from localcloud.sagemaker.process import LineSplitter, Supervised, clean_environment
+from tools.stack.processes import left_running
 
 PYTHON = Path(sys.executable)
 IGNORES = "import signal, time; signal.signal(signal.SIGTERM, signal.SIG_IGN); print('on', flush=True); "
@@ -99,7 +100,7 @@ def test_kill_ends_everything_at_once(tmp_path: Path) -> None:
     family = [psutil.Process(run.process.pid), *psutil.Process(run.process.pid).children(recursive=True)]
     run.process.kill()
     assert run.process.wait(30) == 128 + signal.SIGKILL
-    assert psutil.wait_procs(family, timeout=10)[1] == []
+    assert left_running(family) == []
 
 
 def test_a_command_ends_with_its_supervisor(tmp_path: Path) -> None:
@@ -107,7 +108,7 @@ def test_a_command_ends_with_its_supervisor(tmp_path: Path) -> None:
     run.wait_for("on")
     family = psutil.Process(run.process.pid).children(recursive=True)
     os.kill(run.process.pid, signal.SIGKILL)
-    assert psutil.wait_procs(family, timeout=10)[1] == []
+    assert left_running(family) == []
     run.process.wait(10)
 
 
@@ -130,7 +131,7 @@ def test_a_command_ends_with_a_server_that_is_killed(tmp_path: Path) -> None:
         assert server.stdout is not None
         command = psutil.Process(int(server.stdout.readline()))
         server.kill()
-    assert psutil.wait_procs([command], timeout=10)[1] == []
+    assert left_running([command]) == []
 
 
 def test_the_environment_of_a_command_has_no_secrets_of_ours(monkeypatch: pytest.MonkeyPatch) -> None:

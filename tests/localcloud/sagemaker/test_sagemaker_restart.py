@@ -7,6 +7,7 @@ import pytest
 
 from tests.localcloud.sagemaker.bench import Bench, ServerProcess, until
 from tests.support.cloud_process import CloudProcess
+from tools.stack.processes import left_running
 
 pytestmark = pytest.mark.contract
 
@@ -37,8 +38,7 @@ def test_endpoints_come_back_and_jobs_run_again(cloud: CloudProcess, server: Ser
     bench.sagemaker.delete_endpoint(EndpointName=doomed)
 
     server.kill()
-    _, alive = psutil.wait_procs(family, timeout=10)
-    assert alive == []
+    assert left_running(family) == []
 
     server.start()
     bench = Bench(cloud.client, server.client)
@@ -54,5 +54,4 @@ def test_endpoints_come_back_and_jobs_run_again(cloud: CloudProcess, server: Ser
     assert bench.ended(job)["TrainingJobStatus"] == "Stopped"
     family = psutil.Process(server.process.pid).children(recursive=True)
     assert server.stop() == 0
-    _, alive = psutil.wait_procs(family, timeout=10)
-    assert alive == []
+    assert left_running(family) == []
