@@ -119,7 +119,7 @@ def test_everything_survives_a_kill_of_all_processes(own_cloud: CloudProcess, id
     s3.create_bucket(Bucket="latest")
     s3.put_object(Bucket="kept", Key="overwritten", Body=b"before", ContentType="text/x")
     folder = own_cloud.state_dir / "emulator" / "state"
-    eventually(lambda: "'latest'" in (folder / "s3.json").read_text(), "saved")
+    eventually(lambda: "'latest'" in "".join(path.read_text() for path in folder.glob("s3.json")), "saved")
     emulator = own_cloud.emulator()
     os.kill(own_cloud.pid, signal.SIGSTOP)  # so that it cannot start another emulator
     emulator.kill()
@@ -204,10 +204,9 @@ def test_stop_leaves_nothing_running(own_cloud: CloudProcess, ids: dict[str, Any
         family = own_cloud.children()
         assert family
         assert own_cloud.process is not None
-        began = time.monotonic()
         own_cloud.process.send_signal(number)
-        assert own_cloud.process.wait(30) == 0
-        assert time.monotonic() - began < 10
+        assert own_cloud.process.wait(60) == 0
+        assert "did not stop within" not in own_cloud.output.read_text()
         assert left_running(family, 0) == []
         assert "Traceback" not in own_cloud.output.read_text()
         own_cloud.process = None

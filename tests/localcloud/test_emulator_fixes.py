@@ -187,7 +187,11 @@ def test_logs_and_metrics_survive_a_restart(tmp_path: Path) -> None:
         logs.put_log_events(
             logGroupName="g", logStreamName="s", logEvents=[{"timestamp": now + 9, "message": "later"}]
         )
-        time.sleep(2)  # what a kill may lose
+        saved = cloud.state_dir / "emulator" / "state" / "cloudwatch_logs.json"
+        deadline = time.monotonic() + 60
+        while "later" not in saved.read_text():  # until then a kill may lose it
+            assert time.monotonic() < deadline
+            time.sleep(0.05)
         cloud.kill()
         cloud.start()
         events = cloud.client("logs").filter_log_events(logGroupName="g")["events"]

@@ -153,7 +153,7 @@ def test_a_half_written_record_is_dropped(folder: Path) -> None:
 
 def test_the_log_of_the_run_before_is_kept(folder: Path) -> None:
     (folder / "one.log").write_text("earlier")
-    begin(folder, "one", "pass")
+    begin(folder, "one", "import time; time.sleep(600)")
     assert (folder / "one.log.1").read_text() == "earlier"
 
 

@@ -305,5 +305,5 @@ def test_expirations_go_by_the_workforces_clock(bench: Workbench, monkeypatch: p
     run = bench.run(["a"])
     skewed = bench.again(run)
     skewed.__dict__["mturk"] = type(run.mturk)(aws_conn_id="mturk_default")
-    assert abs(skewed.mturk.now() - datetime.now(UTC)) < timedelta(seconds=3)
+    assert abs(skewed.mturk.now() - datetime.now(UTC)) < timedelta(seconds=60)
     assert runs.claim_end(run.batch) > datetime.now(UTC).isoformat()

@@ -266,7 +266,7 @@ CATASTROPHE = {"Name": "endless", "Regex": r"(a+)+b=(\d)"}
 
 
 def test_an_expression_without_end_costs_its_own_metric_only(caplog: pytest.LogCaptureFixture) -> None:
-    reader = MetricReader([CATASTROPHE, {"Name": "loss", "Regex": r"loss=(\d+)"}], limit=0.4)
+    reader = MetricReader([CATASTROPHE, {"Name": "loss", "Regex": r"loss=(\d+)"}], limit=1.0)
     for line in ("loss=1", "a" * 60, "loss=2"):
         reader.read(line, NOON)
     ticks = []

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import re
+import threading
 import time
 from collections.abc import Callable
 from typing import Any
@@ -262,12 +263,12 @@ def test_the_thread_works_and_stops_promptly(
     runner.start()
     with pytest.raises(RuntimeError, match="at work already"):
         runner.start()
-    until = time.monotonic() + 20
+    [thread] = [each for each in threading.enumerate() if each.name == "workforce-crowd"]
+    until = time.monotonic() + 60
     while len(answers(hit)) < 3 and time.monotonic() < until:
         time.sleep(0.02)
-    begun = time.monotonic()
     runner.stop()
-    assert time.monotonic() - begun < 2
+    assert not thread.is_alive(), "stop() gives up waiting after five seconds"
     assert len(answers(hit)) == 3
     done = runner.stats.answers
     publish("item-2")
