@@ -6,8 +6,10 @@ import logging
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
+from functools import partial
 from typing import Any
 
+from groundswell.aws.deployment import approval_delay, is_ours, require_ours
 from groundswell.aws.fence import READ_LIFE
 from groundswell.aws.pages import question
 from groundswell.aws.progress import keep_progress
@@ -24,8 +26,6 @@ log = logging.getLogger(__name__)
 TOKEN_LIFE = timedelta(hours=23)
 #: HITs per part: what a crash may leave to be recovered through tokens.
 CHUNK = 50
-_MAXIMUM_AUTO_APPROVAL = 2_592_000
-_SPREAD = 3_600
 
 
 @dataclass(frozen=True)
@@ -42,20 +42,16 @@ def hit_type_properties(run: LabelingRun) -> dict[str, Any]:
     Return the properties of the run's HIT type.
 
     HIT types with identical properties are one, and ListReviewableHITs filters by type. So that two runs of
-    a batch do not share a type, the auto-approval delay is lengthened by up to an hour, by run id: the one
-    property that no worker sees and that does not matter here, since answers are approved at once.
+    a batch do not share a type, each has an auto-approval delay of its own.
     """
     task = run.batch.task
-    delay = task.auto_approval_seconds
-    if delay:
-        delay = min(delay, _MAXIMUM_AUTO_APPROVAL - _SPREAD) + int(run.key, 16) % _SPREAD
     return {
         "Title": task.title,
         "Description": task.description,
         "Keywords": task.keywords,
         "Reward": task.reward_dollars,
         "AssignmentDurationInSeconds": task.assignment_duration_seconds,
-        "AutoApprovalDelayInSeconds": delay,
+        "AutoApprovalDelayInSeconds": approval_delay(run),
     }
 
 
@@ -126,10 +122,19 @@ def _stale(run: LabelingRun, state: RunState, missing: Iterable[str]) -> list[st
 
 
 def _recover(run: LabelingRun, items: Iterable[str]) -> dict[str, str]:
-    """Return item -> HIT id of those that have a HIT at the workforce."""
-    marks = {item: annotation(run.batch.name, run.run_id, item) for item in items}
-    existing = run.mturk.hits_by_annotation() if marks else {}
-    return {item: existing[mark] for item, mark in marks.items() if mark in existing}
+    """Return item -> HIT id of those that have a HIT at the workforce. Raises LedgerError: see _create."""
+    marks = {annotation(run.batch.name, run.run_id, item): item for item in items}
+    found: dict[str, str] = {}
+    foreign: dict[str, dict[str, Any]] = {}
+    for hit in run.mturk.hits() if marks else ():
+        item = marks.get(hit.get("RequesterAnnotation", ""))
+        if item is not None and is_ours(run, hit):
+            found[item] = hit["HITId"]
+        elif item is not None:
+            foreign[item] = hit
+    for item in foreign.keys() - found.keys():
+        require_ours(run, item, foreign[item])
+    return found
 
 
 def _intend(run: LabelingRun, state: RunState, missing: Mapping[str, Any]) -> dict[str, str]:
@@ -151,6 +156,7 @@ def _create(
     found: Mapping[str, str],
     safe_until: Mapping[str, datetime],
 ) -> None:
+    """Create the HITs and record them. Raises LedgerError where another deployment has made one."""
     task, seats = run.batch.task, run.batch.redundancy.first
     rows: list[dict[str, Any]] = []
     try:
@@ -158,6 +164,7 @@ def _create(
             with run.mturk.signed_before(safe_until[item]):
                 hit = found.get(item) or run.mturk.create_hit(
                     token=_token(run, item),
+                    on_existing=partial(_check_existing, run, item),
                     HITTypeId=hit_type,
                     MaxAssignments=seats,
                     LifetimeInSeconds=task.lifetime_seconds,
@@ -181,3 +188,10 @@ def _create(
                 refuse_if_stopped(run)
     finally:
         run.ledger.append("hits", rows)
+
+
+def _check_existing(run: LabelingRun, item: str, hit: str) -> None:
+    """Look at a HIT that the token stands for: an earlier attempt's, or another deployment's."""
+    there = run.mturk.find_hit(hit)
+    if there is not None:  # dealt with by a twin and deleted since, it was recorded as well
+        require_ours(run, item, there)

@@ -9,6 +9,7 @@ from decimal import Decimal
 from functools import cached_property
 from typing import Any
 
+from groundswell.aws.deployment import is_ours
 from groundswell.aws.funds import compare_funds
 from groundswell.aws.runs import COMPENSATIONS, LabelingRun, all_cases
 from groundswell.batches.planning import plan_spend
@@ -127,6 +128,11 @@ class _Look:
         mark, run = hit.get("RequesterAnnotation", ""), (self.run.live.name, self.run.run_id)
         item = marked_item(mark, *run)
         if item is None:
+            return
+        if not is_ours(self.run, hit):
+            self.found.notes.append(
+                f"{place(item, hit['HITId'])}: of another deployment that has this batch name and run id"
+            )
             return
         if item not in self.state.hits:  # a long id is not in the mark, only its digest
             item = next((each for each in self.state.hits if annotation(*run, each) == mark), item)

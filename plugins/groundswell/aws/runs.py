@@ -96,6 +96,11 @@ class LabelingRun:
         """The record of this run."""
         return Ledger(self.store, self.live.name, self.run_id)
 
+    @cached_property
+    def home(self) -> str:
+        """Where ledgers were kept when the run began; "" where that is not known."""
+        return snapshot.home_of(self.ledger)
+
     @property
     def key(self) -> str:
         """Hexadecimal digits that stand for the run in names with small alphabets."""

@@ -28,6 +28,7 @@ def _key(ledger: Ledger) -> str:
 def keep(ledger: Ledger, live: Batch) -> None:
     """Keep batch file and template as they are now, unless the run has kept them already."""
     row = {"yaml": live.file.read_text("utf-8"), "template": live.task.template.read_text("utf-8")}
+    row["home"] = live.state
     ledger.store.put_if_absent(_key(ledger), encode([row]))
 
 
@@ -66,6 +67,18 @@ def connection_of(ledger: Ledger) -> str | None:
         return None
     [row] = decode(body, _key(ledger))
     return str((yaml.safe_load(row["yaml"]).get("connections") or {}).get("mturk", Connections().mturk))
+
+
+def home_of(ledger: Ledger) -> str:
+    """Return where ledgers were kept when the run began; "" for a run of before that was written down.
+
+    It stays, wherever the ledger is restored: what is made of it at the workforce must be found again.
+    """
+    body = ledger.store.get(_key(ledger))
+    if body is None:
+        return ""
+    [row] = decode(body, _key(ledger))
+    return str(row.get("home", ""))
 
 
 def with_live_options(batch: Batch, live: Batch) -> Batch:

@@ -6,6 +6,7 @@ import logging
 from collections.abc import Mapping
 from concurrent.futures import ThreadPoolExecutor
 
+from groundswell.aws.deployment import is_ours
 from groundswell.aws.runs import LabelingRun, all_runs, now_text
 from groundswell.errors import LedgerError, SpendStopped
 from groundswell.ledger import Ledger, RunState, annotation, request_token
@@ -134,6 +135,9 @@ def _unrecorded(run: LabelingRun, state: RunState) -> dict[str, str]:
     missing = [item for item in read_items(run.ledger) if item not in state.hits]
     if not missing:
         return {}
-    existing = run.mturk.hits_by_annotation()
-    marks = {item: annotation(run.live.name, run.run_id, item) for item in missing}
-    return {existing[mark]: item for item, mark in marks.items() if mark in existing}
+    marks = {annotation(run.live.name, run.run_id, item): item for item in missing}
+    return {
+        hit["HITId"]: marks[hit["RequesterAnnotation"]]
+        for hit in run.mturk.hits()
+        if hit.get("RequesterAnnotation") in marks and is_ours(run, hit)
+    }

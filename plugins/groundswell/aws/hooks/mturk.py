@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import AbstractContextManager
 from datetime import UTC, datetime, timedelta
 from email.utils import parsedate_to_datetime
@@ -84,7 +84,9 @@ class MTurkHook(MTurkWorkersMixin, AwsBaseHook):
         """
         return str(self.conn.create_hit_type(**properties)["HITTypeId"])
 
-    def create_hit(self, *, token: str, **request: Any) -> str:
+    def create_hit(
+        self, *, token: str, on_existing: Callable[[str], None] | None = None, **request: Any
+    ) -> str:
         """
         Create a HIT of a HIT type, once per token; return its id.
 
@@ -92,6 +94,8 @@ class MTurkHook(MTurkWorkersMixin, AwsBaseHook):
             - :external+boto3:py:meth:`MTurk.Client.create_hit_with_hit_type`
 
         :param token: the ``UniqueRequestToken``. The service remembers it for 24 hours.
+        :param on_existing: called with the id of the HIT that was created with this token before, if any;
+            what it raises is raised.
         """
         try:
             response = self.conn.create_hit_with_hit_type(UniqueRequestToken=token, **request)
@@ -99,6 +103,8 @@ class MTurkHook(MTurkWorkersMixin, AwsBaseHook):
             match = _HIT_EXISTS.search(turk_message(error))
             if match is None:
                 raise
+            if on_existing is not None:
+                on_existing(match[1])
             self.log.info("HIT %s was created by an earlier attempt", match[1])
             return match[1]
         return str(response["HIT"]["HITId"])

@@ -7,6 +7,7 @@ from functools import cached_property
 
 from botocore.exceptions import ClientError
 
+from groundswell.aws.deployment import is_ours
 from groundswell.aws.exceptions import turk_message
 from groundswell.aws.janitor.findings import Finding, Kind
 from groundswell.aws.janitor.house import Hit, House, answers_there, is_open
@@ -28,7 +29,14 @@ class HitSurvey:
         self.house = house
         self.run = run
         self.state = state
-        self.there = {hit["HITId"]: hit for hit in house.hits.get(run.key, ())}
+        marked = {hit["HITId"]: hit for hit in house.hits.get(run.key, ())}
+        recorded = {row["hit"] for row in state.hits.values()}
+        self.there = {name: hit for name, hit in marked.items() if name in recorded or is_ours(run, hit)}
+        if foreign := len(marked) - len(self.there):
+            house.notes.append(
+                f"run {run.run_id}: {foreign} HITs are left alone: they are of another deployment that has "
+                "this batch name and run id"
+            )
 
     def findings(self) -> Iterator[Finding]:
         """Yield what is wrong with the run's HITs."""
@@ -105,7 +113,7 @@ class HitSurvey:
 
     def _zombie(self, item: str, name: str, how: str) -> Finding:
         # "Does not exist" is also what another account says, or a workforce that was made anew
-        sure = how == "Disposed" or self.run.key in self.house.hits
+        sure = how == "Disposed" or bool(self.there)
         outcome = self.state.outcomes.get(item)
         return self._finding(
             Kind.ZOMBIE,

@@ -1,0 +1,112 @@
+"""Two deployments label on one account under the same batch name and run id, and keep apart."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from datetime import timedelta
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from dags import labeling
+from groundswell.aws import reconciling, stopping
+from groundswell.aws.deployment import approval_delay
+from groundswell.aws.janitor.findings import Kind
+from groundswell.aws.publishing import _intend, hit_type_properties, publish_shard
+from groundswell.aws.reconciling import reconcile
+from groundswell.aws.runs import LabelingRun
+from groundswell.aws.steps import spend
+from groundswell.errors import LedgerError
+from tests.groundswell.aws.desk import Served, served_market
+from tests.groundswell.aws.janitor.broom import Broom
+
+pytestmark = pytest.mark.contract
+
+RUN_ID = "scheduled__2026-11-22T00:00:00+00:00"
+
+
+@pytest.fixture(scope="module")
+def served(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]:
+    with served_market(tmp_path_factory.mktemp("market")) as served:
+        yield served
+
+
+@pytest.fixture
+def brooms(served: Served, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[tuple[Broom, Broom]]:
+    monkeypatch.setattr(reconciling, "SETTLE", ())
+    served[1].offset *= 0
+    (tmp_path / "staging").mkdir()
+    production = Broom(served, tmp_path, monkeypatch)
+    staging = Broom(served, tmp_path / "staging", monkeypatch)
+    staging.name = production.name
+    yield production, staging
+    production.sweep()
+
+
+def begin(broom: Broom, *items: str, **changes: Any) -> LabelingRun:
+    # Ledgers of both lie in folders of their own, as the batch file says
+    path = broom.batch_file(items, name=broom.name, state=f"file://{broom.folder}/store", **changes)
+    shards = broom.load(path, RUN_ID, relabel=True)
+    run = LabelingRun(str(path), RUN_ID)
+    spend.reserve(run, labeling.plan_spend.function(str(path), shards, run_id=RUN_ID), spend.AUTOMATIC)
+    return broom.again(run)
+
+
+@pytest.mark.parametrize("look_up", [False, True])
+@pytest.mark.parametrize("changes", [{}, {"task__reward": "0.50"}], ids=["alike", "another reward"])
+def test_a_hit_of_another_deployment_is_not_taken_for_ours(
+    brooms: tuple[Broom, Broom], look_up: bool, changes: dict[str, Any]
+) -> None:
+    theirs, ours = begin(brooms[0], "a"), begin(brooms[1], "a", **changes)
+    publish_shard(theirs, 0)
+    with pytest.raises(LedgerError, match="another deployment uses this account") as caught:
+        publish_shard(ours, 0, look_up=look_up)
+    assert brooms[0].hit_of(theirs, "a") in str(caught.value)
+    assert ours.ledger.fold().hits == {}
+    assert len(brooms[0].hits_of(theirs, "a")) == 1
+
+
+def test_what_is_our_own_is_found_again(brooms: tuple[Broom, Broom]) -> None:
+    run = begin(brooms[0], "a", "b", task__lifetime="3d")
+    publish_shard(run, 0)
+    hits = run.ledger.fold().hits
+    brooms[0].lose(run, "hits")
+    publish_shard(brooms[0].again(run), 0)
+    assert {item: row["hit"] for item, row in run.ledger.fold().hits.items()} == {
+        item: row["hit"] for item, row in hits.items()
+    }
+    brooms[0].lose(run, "hits", "intents")
+    brooms[0].clock.offset = timedelta(hours=30)
+    publish_shard(brooms[0].again(run), 0, look_up=True)
+    assert run.ledger.fold().hits.keys() == hits.keys()
+    assert len(brooms[0].hits_of(run, "a")) == 1
+
+
+def test_nor_does_anything_else_touch_it(brooms: tuple[Broom, Broom]) -> None:
+    theirs, ours = begin(brooms[0], "a"), begin(brooms[1], "a")
+    publish_shard(theirs, 0)
+    hit = brooms[0].hit_of(theirs, "a")
+    _intend(ours, ours.ledger.fold(), {"a": None})
+    found = brooms[1].repair(ours.batch_path, brooms[1].rules(unsure=(Kind.ORPHAN_HIT,)))
+    assert {str(each.kind) for each in found} <= {"month_hold", "stale_claims"}
+    stopping.stop(brooms[1].again(ours), by="rita")
+    assert brooms[0].status(hit) == "Assignable"
+    looked = reconcile(brooms[1].again(ours))
+    assert [row.what for row in looked.rows if row.what != "funds"] == []
+    assert any("another deployment" in note for note in looked.notes)
+
+
+def test_a_run_that_began_before_the_state_was_noted_keeps_its_hit_type(
+    brooms: tuple[Broom, Broom],
+) -> None:
+    run = begin(brooms[0], "a")
+    kept = brooms[0].folder / "store" / run.batch.name / run.run_id / "batch.jsonl"
+    row = json.loads(kept.read_text())
+    properties = hit_type_properties(run)
+    del row["home"]
+    kept.write_text(json.dumps(row) + "\n")
+    old = brooms[0].again(run)
+    assert hit_type_properties(old) != properties
+    assert approval_delay(old) == old.batch.task.auto_approval_seconds + int(old.key, 16) % 3600
