@@ -1,32 +1,18 @@
-"""report_day: the tables and the report of one day, from what was collected for it."""
+"""report_day: the report of one day, written where its inputs changed; and of which days to see that."""
 
 from __future__ import annotations
 
-import hashlib
-import json
 import logging
-from collections.abc import Callable, Mapping, Sequence
-from datetime import date, datetime, timedelta
-from typing import TYPE_CHECKING, Any
+from collections.abc import Mapping, Sequence
+from datetime import date, datetime
+from typing import Any
 
+from groundswell.aws.reporting.day_report import digests_of, write_day
 from groundswell.aws.reporting.inputs import Inputs
-from groundswell.aws.reporting.months import make_stale
 from groundswell.aws.reporting.opening import Reports
+from groundswell.aws.reporting.retention import reopen
 from groundswell.aws.reporting.writing import announced
-from groundswell.errors import ReportError
-from groundswell.reports.store import Kind, Published, Record, ReportStore
-
-if TYPE_CHECKING:
-    import pandas as pd
-
-    from groundswell.reports.day import DayTables
-    from groundswell.reports.problems import Problem
-    from groundswell.reports.settings import ReportSettings
-
-#: Days that the charts of a day's report look back.
-TREND_DAYS = 28
-#: Inputs that are not data: where only they change, nothing came late.
-_NO_DATA = frozenset({"earlier days", "names of workers", "settings", "formulas"})
+from groundswell.reports.store import Published
 
 log = logging.getLogger(__name__)
 
@@ -61,8 +47,6 @@ def report_day(reports: Reports, entry: Mapping[str, Any]) -> dict[str, Any]:
     :param entry: ``day`` and ``provisional``, as :meth:`groundswell.aws.reporting.window.Window.as_xcom`.
     :return: day, revision, kind, changed (by this run), provisional, anomalies and totals.
     """
-    from groundswell.aws.reporting.publishing import reopen
-
     day, provisional = date.fromisoformat(entry["day"]), bool(entry["provisional"])
     inputs = Inputs.of(reports)
     known = reports.store.heal(day)
@@ -72,7 +56,7 @@ def report_day(reports: Reports, entry: Mapping[str, Any]) -> dict[str, Any]:
     # By a task that had looked who was forgotten before somebody was
     if inputs.forget(day):
         log.warning("%s: events of a worker who was forgotten meanwhile were taken out", day)
-    digests = _digests(reports, inputs, day)
+    digests = digests_of(reports, inputs, day)
     if known and known.get("inputs") == digests and known["provisional"] == provisional:
         log.info("%s: nothing is new; revision %d stays", day, known["revision"])
         return _result(Published(known["revision"], False, known), entry)
@@ -82,233 +66,6 @@ def report_day(reports: Reports, entry: Mapping[str, Any]) -> dict[str, Any]:
         "%s: revision %d %s", day, published.revision, "is new" if published.changed else "says the same"
     )
     return _result(published, entry)
-
-
-def write_day(
-    reports: Reports,
-    inputs: Inputs,
-    day: date,
-    *,
-    provisional: bool,
-    digests: Mapping[str, str] | None = None,
-    known: Record | None = None,
-    kind: Kind | None = None,
-    why: str = "",
-    anew: bool = False,
-) -> Published:
-    """
-    Compute a day from its inputs, and publish it unless it says the same as before.
-
-    :param digests: of its inputs; looked up where they are not given.
-    :param known: the record before.
-    :param kind: of the revision, where it is not told from the one before.
-    :param why: for the history, where it is not told from what changed.
-    :param anew: write a revision although it says the same.
-    """
-    digests = digests or _digests(reports, inputs, day)
-    tables = _tables(reports, inputs, day, complete=not provisional)
-    return publish_tables(
-        reports,
-        day,
-        tables,
-        provisional=provisional,
-        kind=kind,
-        why=why or _why(known, digests, provisional=provisional),
-        anew=anew,
-        more={"inputs": dict(digests), "sources": inputs.states(day)},
-    )
-
-
-def publish_tables(
-    reports: Reports,
-    day: date,
-    tables: DayTables,
-    *,
-    provisional: bool,
-    why: str = "",
-    kind: Kind | None = None,
-    sealed: str | None = None,
-    anew: bool = False,
-    without: Sequence[str] = (),
-    more: Mapping[str, Any],
-) -> Published:
-    """
-    Write the tables of a day as files, with its HTML report, unless they say the same as before.
-
-    :param without: tables that are not written, though the report shows them.
-    :param more: what else the record says. The other arguments are those of
-        :meth:`groundswell.reports.store.ReportStore.publish`.
-    """
-    settings, csv = reports.settings, csv_of(tables)
-    more = {"time_zone": settings.time_zone, "anomalies": len(tables.anomalies), **more}
-    make_stale(reports, day)
-    return reports.store.publish(
-        day,
-        files_of(tables, csv, settings, lambda: earlier(reports.store, day, TREND_DAYS), without=without),
-        digest_of(tables, csv),
-        tables.totals,
-        provisional=provisional,
-        why=why,
-        kind=kind,
-        sealed=sealed,
-        anew=anew,
-        more=more,
-    )
-
-
-def csv_of(tables: DayTables) -> dict[str, bytes]:
-    """Return the tables as CSV, by name."""
-    from groundswell.reports import schema
-    from groundswell.reports.tables import to_csv
-
-    return {table.name: to_csv(tables.frames()[table.name], table) for table in schema.TABLES}
-
-
-def files_of(
-    tables: DayTables,
-    csv: Mapping[str, bytes],
-    settings: ReportSettings,
-    history: Callable[[], list[tuple[date, pd.DataFrame]]],
-    *,
-    without: Sequence[str] = (),
-) -> Callable[[Record], dict[str, bytes]]:
-    """Return a function that makes the files of a revision for its record.
-
-    :param csv: the tables as CSV, by name.
-    :param history: gives the workers tables of the days before.
-    :param without: tables that are no files.
-    """
-    from groundswell.reports import schema
-    from groundswell.reports.html.render import render_day
-    from groundswell.reports.period import Period
-    from groundswell.reports.tables import to_parquet
-
-    def make(record: Record) -> dict[str, bytes]:
-        files: dict[str, bytes] = {}
-        for table in schema.TABLES:
-            if table.name in without:
-                continue
-            files[f"{table.name}.parquet"] = to_parquet(tables.frames()[table.name], table)
-            files[f"{table.name}.csv"] = csv[table.name]
-        before = [frame for _, frame in history()]
-        trend = Period([*before, tables.workers]) if before else None
-        files["report.html"] = render_day(tables, record, trend, settings).encode()
-        return files
-
-    return make
-
-
-def digest_of(tables: DayTables, csv: Mapping[str, bytes]) -> str:
-    """Return a digest of what the tables say, whatever wrote them and in whatever version of Parquet.
-
-    :param csv: the tables as CSV, by name.
-    """
-    from groundswell.reports import schema
-
-    digest = hashlib.sha256()
-    for table in schema.TABLES:
-        digest.update(csv[table.name])
-        for column in table:
-            if column.parquet_only:
-                values = tables.frames()[table.name][column.name]
-                digest.update(json.dumps([str(value) for value in values]).encode())
-    return digest.hexdigest()
-
-
-def read_tables(store: ReportStore, day: date, record: Record) -> DayTables:
-    """Return the tables of a day's current revision.
-
-    :raises ReportError: one of them is gone.
-    """
-    from groundswell.reports import schema
-    from groundswell.reports.day import DayTables
-
-    frames = {table.name: store.table(day, table.name) for table in schema.TABLES}
-    return DayTables(**frames, totals=dict(record["totals"]))
-
-
-def earlier(store: ReportStore, day: date, count: int) -> list[tuple[date, pd.DataFrame]]:
-    """Return the workers tables of the days before a day, those that there are, the first one first."""
-    found = []
-    for number in range(count, 0, -1):
-        before = day - timedelta(days=number)
-        try:
-            found.append((before, store.table(before, "workers")))
-        except ReportError:
-            continue
-    return found
-
-
-def _tables(reports: Reports, inputs: Inputs, day: date, *, complete: bool) -> DayTables:
-    from groundswell.reports.activity_rows import with_task_types
-    from groundswell.reports.anomalies import Thresholds
-    from groundswell.reports.day import DayInputs, compute
-
-    settings, jobs = reports.settings, inputs.jobs(day)
-    activity = with_task_types(inputs.activity(day), jobs)
-    workteam, problems = _workteam(settings, inputs, day, activity, jobs)
-    return compute(
-        DayInputs(
-            day=day,
-            zone=settings.zone,
-            pseudonym=reports.pseudonyms.of,
-            activity=activity,
-            ledger=inputs.ledger(day),
-            workteam=workteam,
-            jobs=jobs,
-            names=inputs.names() if settings.shows_names else {},
-            history=earlier(reports.store, day, settings.anomalies.usual_days),
-            problems=[*inputs.problems(day), *problems],
-        ),
-        thresholds=Thresholds(**settings.anomalies.model_dump()),
-        fair_pay=float(settings.fair_pay),
-        complete=complete,
-    )
-
-
-def _workteam(
-    settings: ReportSettings, inputs: Inputs, day: date, activity: pd.DataFrame, jobs: list[dict[str, Any]]
-) -> tuple[pd.DataFrame | None, list[Problem]]:
-    """Return the totals of a day by metrics, None where they are not read; and what could not be used."""
-    from groundswell.reports.workteam import seen, totals
-
-    if settings.sources.workteam is None:
-        return None, []
-    teams = {job["job"]: job["team"] for job in jobs if job.get("team")}
-    return totals(inputs.workteam(day), day, settings.zone, teams, seen(activity))
-
-
-def _digests(reports: Reports, inputs: Inputs, day: date) -> dict[str, str]:
-    """Return a digest of all that a day's tables follow from, by what it is called in a history."""
-    from groundswell.reports.schema import FORMULAS
-
-    settings, store = reports.settings, reports.store
-    before = (day - timedelta(days=number) for number in range(1, settings.anomalies.usual_days + 1))
-    records = [store.current(each) for each in before]
-    relevant = settings.model_dump(mode="json", include={"time_zone", "names", "fair_pay", "anomalies"})
-    return {
-        **inputs.digests(day),
-        "earlier days": _short([record and record["digest"] for record in records]),
-        "names of workers": _short(inputs.names() if settings.shows_names else {}),
-        "settings": _short(relevant),
-        "formulas": str(FORMULAS),
-    }
-
-
-def _short(content: Any) -> str:
-    return hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()[:16]
-
-
-def _why(known: Record | None, digests: Mapping[str, str], *, provisional: bool) -> str:
-    """Return why there is a revision after ``known`` that was final; "" where it is not for late data."""
-    if known is None or known["provisional"] or provisional:
-        return ""
-    before = known.get("inputs") or {}
-    changed = [name for name in digests if digests[name] != before.get(name)]
-    data = [name for name in changed if name not in _NO_DATA]
-    if data:
-        return f"Late data: {', '.join(data)}"
-    return f"Changed: {', '.join(changed)}" if changed else "Computed anew"
 
 
 def _result(published: Published, entry: Mapping[str, Any]) -> dict[str, Any]:

@@ -170,14 +170,14 @@ def test_a_deletion_that_dies_is_finished_by_the_next(tmp_path: Path, die_at: in
 def test_a_run_that_writes_the_worker_meanwhile_is_noticed(tmp_path: Path, monkeypatch: Any) -> None:
     reports = two_days(tmp_path)
     called = pseudonyms(reports)["ann"]
-    from groundswell.aws.reporting import forgetting
+    from groundswell.aws.reporting import taking_out
 
     def written_meanwhile(*_: Any) -> list[str]:
         reports.store.public.put(f"days/{DAY}/workers.csv", called.encode())
         return []
 
     with monkeypatch.context() as patched:
-        patched.setattr(forgetting, "write_months", written_meanwhile)
+        patched.setattr(taking_out, "write_months", written_meanwhile)
         with pytest.raises(AirflowException, match=r"workers\.csv names the worker again"):
             forget(reports_in(tmp_path), ANN, NEXT_MORNING)
     forget(reports_in(tmp_path), ANN, NEXT_MORNING)

@@ -16,12 +16,13 @@ from typing import Any
 import pytest
 from airflow.sdk.exceptions import AirflowException
 
-from groundswell.aws.reporting import opening, writing
+from groundswell.aws.reporting import notes, opening
 from groundswell.aws.reporting.forgetting import forget
 from groundswell.aws.reporting.inputs import Inputs
-from groundswell.aws.reporting.publishing import publish, write_month
+from groundswell.aws.reporting.month_report import write_month
+from groundswell.aws.reporting.notes import digest_of
+from groundswell.aws.reporting.publishing import publish
 from groundswell.aws.reporting.reporting import report_day
-from groundswell.aws.reporting.writing import digest_of
 from groundswell.reports import schema
 from tests.groundswell.aws.reporting.memory_stores import MemoryStore
 from tests.groundswell.aws.reporting.private_days import (
@@ -168,7 +169,7 @@ def remembered(function: Callable[..., Any], key: Callable[..., Any]) -> Callabl
 
 def quicken(monkeypatch: pytest.MonkeyPatch) -> None:
     """Let tables be computed and encoded once each, and pages say no more than whom they name."""
-    from groundswell.aws.reporting import reporting
+    from groundswell.aws.reporting import day_report
     from groundswell.reports import period, tables
     from groundswell.reports.html import render
 
@@ -176,11 +177,11 @@ def quicken(monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.setattr(owner, name, remembered(getattr(owner, name), key))
 
     quick(
-        reporting,
+        day_report,
         "_tables",
         lambda reports, inputs, day: (reports.pseudonyms.of(ANN), len(inputs.activity(day))),
     )
-    quick(reporting, "csv_of", id)
+    quick(day_report, "csv_of", id)
     quick(tables, "to_parquet", lambda frame, table: (id(frame), table.name))
     quick(tables, "read_parquet", lambda body: body)
     quick(Inputs, "_activity", what_is_kept)
@@ -235,7 +236,7 @@ def test_a_run_at_any_moment_of_a_deletion(scene: Scene) -> None:
 
 def test_a_run_that_lives_longer_than_is_waited_for(scene: Scene, monkeypatch: pytest.MonkeyPatch) -> None:
     """It looks at its end who was forgotten since it began, and takes back what names them."""
-    monkeypatch.setattr(writing, "DEAD_AFTER", timedelta(0))
+    monkeypatch.setattr(notes, "DEAD_AFTER", timedelta(0))
     for at, succeeded in scene.at_every(WRITES, scene.run, scene.forget):
         assert succeeded, at
         scene.is_settled(at)
@@ -250,7 +251,7 @@ def test_a_run_that_is_killed_at_any_moment(scene: Scene, monkeypatch: pytest.Mo
         assert scene.forget() == (not left), at
         waited += bool(left)
         with monkeypatch.context() as patched:
-            patched.setattr(writing, "DEAD_AFTER", timedelta(0))
+            patched.setattr(notes, "DEAD_AFTER", timedelta(0))
             assert scene.forget(), at
         scene.is_settled(at)
     assert waited
@@ -260,7 +261,7 @@ def test_a_run_that_is_killed_when_nobody_waits_for_it_any_more(
     scene: Scene, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Ann was forgotten while it was about to write; what it has left is removed by the next run."""
-    monkeypatch.setattr(writing, "DEAD_AFTER", timedelta(0))
+    monkeypatch.setattr(notes, "DEAD_AFTER", timedelta(0))
     forgotten: list[bool] = []
     scene.pause_at, scene.paused = 4, lambda: forgotten.append(scene.forget())
     named = 0

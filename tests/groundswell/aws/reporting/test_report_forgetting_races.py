@@ -13,12 +13,13 @@ from airflow.providers.amazon.aws.hooks.s3 import S3Hook
 from airflow.sdk.exceptions import AirflowException
 from botocore.stub import Stubber
 
-from groundswell.aws.reporting import publishing
+from groundswell.aws.reporting import month_report
 from groundswell.aws.reporting.forgetting import forget
 from groundswell.aws.reporting.inputs import Inputs
+from groundswell.aws.reporting.notes import noted
 from groundswell.aws.reporting.opening import RemovableS3
-from groundswell.aws.reporting.publishing import publish, seal, sweep
-from groundswell.aws.reporting.writing import noted
+from groundswell.aws.reporting.publishing import publish, sweep
+from groundswell.aws.reporting.retention import seal
 from tests.groundswell.aws.reporting.private_days import (
     ANOTHER_RUN,
     DAY,
@@ -55,7 +56,7 @@ def test_the_month_that_a_dead_run_left_behind_is_written_by_the_next(
     before = reports.store.month("2026-11")
     write(reports, DAY, events(DAY, ("ann", 600, 20.0)))
     with monkeypatch.context() as patched:
-        patched.setattr(publishing, "write_month", lambda *_: 1 / 0)
+        patched.setattr(month_report, "write_month", lambda *_: 1 / 0)
         with pytest.raises(ZeroDivisionError):
             publish(reports, [write(reports, DAY)], NEXT_MORNING)
     assert reports.store.month("2026-11") == before

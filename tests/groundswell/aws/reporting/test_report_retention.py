@@ -11,7 +11,8 @@ from airflow.sdk.exceptions import AirflowSkipException
 
 from groundswell.aws.reporting.inputs import Inputs
 from groundswell.aws.reporting.opening import Reports
-from groundswell.aws.reporting.publishing import publish, seal
+from groundswell.aws.reporting.publishing import publish
+from groundswell.aws.reporting.retention import seal
 from groundswell.aws.reporting.window import plan
 from groundswell.errors import ReportError
 from tests.groundswell.aws.reporting.private_days import (
@@ -125,14 +126,14 @@ def test_old_days_that_are_written_now_are_sealed_at_once(tmp_path: Path) -> Non
 
 
 def test_the_month_is_written_again_though_a_try_before_died_there(tmp_path: Path, monkeypatch: Any) -> None:
-    from groundswell.aws.reporting import publishing
+    from groundswell.aws.reporting import month_report
 
     def die(*_: Any) -> None:
         raise KeyboardInterrupt
 
     reports = written(tmp_path)
     with monkeypatch.context() as patched:
-        patched.setattr(publishing, "write_month", die)
+        patched.setattr(month_report, "write_month", die)
         with pytest.raises(KeyboardInterrupt):
             seal(reports, morning(40))
     assert holding(tmp_path / "public", pseudonyms(reports)["ann"]) == {"months/2026-11/report.html"}
