@@ -1,4 +1,4 @@
-"""The command line: ``python -m workforce serve | counts | audit``."""
+"""The command line: ``python -m workforce serve | deposit | counts | audit``."""
 
 from __future__ import annotations
 
@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import TypeVar
 
 from workforce.market import Market, MarketError
+from workforce.market.money import dollars
 from workforce.opening import DEFAULT_ACCOUNT, StartProblem, open_store
 
 
@@ -39,7 +40,15 @@ def _parser() -> argparse.ArgumentParser:
         command.add_argument("--account", default=DEFAULT_ACCOUNT, help="account id (default %(default)s)")
         command.add_argument("--json", action="store_true", help="print JSON")
         command.set_defaults(run=run)
+    _add_deposit(commands.add_parser("deposit", help="credit money to the account, also while it is served"))
     return parser
+
+
+def _add_deposit(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("amount", type=_cents, metavar="USD", help="dollars, such as 25.00")
+    _add_database(parser)
+    parser.add_argument("--account", default=DEFAULT_ACCOUNT, help="account id (default %(default)s)")
+    parser.set_defaults(run=_deposit)
 
 
 def _add_database(parser: argparse.ArgumentParser) -> None:
@@ -112,6 +121,17 @@ def _audit(options: argparse.Namespace) -> int:
     else:
         print("\n".join(differences) or f"account {options.account}: journal, holds and balance agree")
     return 1 if differences else 0
+
+
+def _deposit(options: argparse.Namespace) -> int:
+    at, available = _read(
+        options, lambda market: market.requester.accounts.deposit(options.account, options.amount)
+    )
+    print(
+        f"account {options.account}: {dollars(options.amount)} deposited at {at.isoformat()}; "
+        f"{dollars(available)} available"
+    )
+    return 0
 
 
 Found = TypeVar("Found")

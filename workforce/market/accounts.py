@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import datetime
 from typing import Literal
 
 from sqlalchemy import Connection, bindparam, insert, select, update
@@ -9,6 +10,7 @@ from sqlalchemy import Connection, bindparam, insert, select, update
 from workforce.market.errors import MarketError, not_authorised
 from workforce.market.unit import Context
 from workforce.store.tables import accounts, journal
+from workforce.store.times import from_ms_whole
 
 AccountMode = Literal["ledger", "sandbox"]
 _MODE = select(accounts.c.mode).where(accounts.c.account_id == bindparam("account"))
@@ -60,6 +62,28 @@ class AccountService:
                     "or use another database"
                 )
             connection.execute(update(accounts).where(accounts.c.account_id == account_id).values(name=name))
+
+    def deposit(self, account_id: str, cents: int) -> tuple[datetime, int]:
+        """Credit money to an account; returns when, and what is available then, in cents.
+
+        Doing it again credits it again. Raises MarketError for an unknown account, one in sandbox mode, or
+        an amount that is not positive.
+        """
+        if cents < 1:
+            raise MarketError(f"account {account_id}: a deposit is one cent at least")
+        now_ms = self._context.now_ms()
+        with self._context.store.write() as connection:
+            if not is_funded(connection, account_id):
+                raise MarketError(f"account {account_id} is in sandbox mode and never lacks money")
+            available = connection.execute(
+                update(accounts)
+                .where(accounts.c.account_id == account_id)
+                .values(available_cents=accounts.c.available_cents + cents)
+                .returning(accounts.c.available_cents)
+            ).scalar_one()
+            entry = {"account_id": account_id, "at_ms": now_ms, "kind": "deposit", "cents": cents}
+            connection.execute(insert(journal).values(entry))
+        return from_ms_whole(now_ms), int(available)
 
 
 def is_funded(connection: Connection, account_id: str) -> bool:

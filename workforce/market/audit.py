@@ -37,15 +37,15 @@ def audit(store: Store, account: str) -> list[str]:
 def _balances(connection: Connection, account: str) -> list[str]:
     query = select(journal.c.kind, func.sum(journal.c.cents)).where(journal.c.account_id == account)
     sums = {kind: int(cents) for kind, cents in connection.execute(query.group_by(journal.c.kind))}
-    opening, hold, release, payment, fee, bonus, bonus_fee = (
-        sums.get(kind, 0) for kind in ("opening", "hold", "release", "payment", "fee", "bonus", "bonus_fee")
-    )
+    kinds = ("opening", "deposit", "hold", "release", "payment", "fee", "bonus", "bonus_fee")
+    opening, deposit, hold, release, payment, fee, bonus, bonus_fee = (sums.get(kind, 0) for kind in kinds)
+    put_in = opening + deposit
     row = connection.execute(select(accounts).where(accounts.c.account_id == account)).one()
     seats = hits.c.pending + hits.c.submitted + case((hits.c.expired, 0), else_=_available())
     liability = func.coalesce(func.sum(seats * (hits.c.reward_cents + hits.c.fee_cents)), 0)
     owed = int(connection.execute(select(liability).where(hits.c.account_id == account)).scalar_one())
     checks = {
-        "available": (row.available_cents, opening - hold + release - bonus - bonus_fee, "the journal"),
+        "available": (row.available_cents, put_in - hold + release - bonus - bonus_fee, "the journal"),
         "held": (row.held_cents, hold - release - payment - fee, "the journal"),
         "held ": (row.held_cents, owed, "its HITs"),
     }

@@ -46,7 +46,7 @@ journal = Table(
     Column("seq", _SERIAL, primary_key=True, autoincrement=True),
     Column("account_id", ForeignKey("accounts.account_id"), nullable=False),
     Column("at_ms", BigInteger, nullable=False),
-    Column("kind", String(16), nullable=False),  # opening, hold, release, payment, fee, bonus, bonus_fee
+    Column("kind", String(16), nullable=False),  # opening, deposit, hold, release, payment, fee, bonus, …
     Column("cents", BigInteger, nullable=False),
     Column("hit_seq", BigInteger),
     Column("assignment_seq", BigInteger),

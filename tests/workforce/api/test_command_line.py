@@ -152,3 +152,33 @@ def test_a_difference_found_is_status_1(
     monkeypatch.setattr(Market, "audit", lambda *_: ["the journal says 5, the account 6"])
     assert main(["audit", "--db", database]) == 1
     assert capsys.readouterr().out == "the journal says 5, the account 6\n"
+
+
+def test_a_deposit_is_credited_booked_and_told(
+    market: Market, database: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(["deposit", "--db", database, "25.00"]) == 0
+    told = capsys.readouterr().out
+    assert told.startswith(f"account {ACCOUNT}: 25.00 deposited at 20")
+    assert told.endswith("; 35.00 available\n")
+    balance = market.requester.call("GetAccountBalance", ACCOUNT, {})
+    assert balance["AvailableBalance"] == "35.00"
+    assert market.audit(ACCOUNT) == []
+
+
+@pytest.mark.parametrize("amount", ["0", "-5.00", "1.005", "x"])
+def test_no_amount_is_no_deposit(market: Market, database: str, amount: str) -> None:
+    try:
+        status = main(["deposit", "--db", database, "--", amount])
+    except SystemExit as error:
+        status = error.code
+    assert status == 2
+    assert market.requester.call("GetAccountBalance", ACCOUNT, {})["AvailableBalance"] == "10.00"
+
+
+def test_a_sandbox_takes_no_deposit(complaint: Complaint, database: str) -> None:
+    Market(Store.open(database)).requester.accounts.ensure_account(
+        ACCOUNT, name="R", opening_cents=0, mode="sandbox"
+    )
+    assert "sandbox mode" in complaint("deposit", "--db", database, "25.00")
+    assert "not authorized" in complaint("deposit", "--db", database, "25.00", "--account", "1")
