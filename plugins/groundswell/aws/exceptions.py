@@ -82,7 +82,8 @@ def _explain_client_error(error: ClientError, connection: str, bucket: str, opti
         )
     if turk_code(error) == "InsufficientFunds":
         return AirflowFailException(
-            f"connection {connection!r}: {error.operation_name}: {message}; add funds, then clear this task"
+            f"connection {connection!r}: {error.operation_name}: {message}; add funds and state them by "
+            "record_deposit, then clear this task"
         )
     return AirflowException(f"connection {connection!r}: {error.operation_name} failed: {code}: {message}")
 

@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Iterable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from datetime import datetime, timedelta
 from typing import Any
 
 from groundswell.aws.runs import COMPENSATIONS, LabelingRun, all_ledgers
 from groundswell.aws.snapshot import connection_of
 from groundswell.batches.units import dollars
-from groundswell.ledger import Ledger, PartStore, RunState
+from groundswell.ledger import Ledger, PartStore, RunState, deposits
 from groundswell.ledger.comparing import Difference
+
+log = logging.getLogger(__name__)
 
 #: A payment's time may be this far from the time at which the balance was read: clocks of two machines.
 SLACK = timedelta(minutes=2)
@@ -66,12 +69,13 @@ def compare_funds(run: LabelingRun, state: RunState, *, unrecorded_cents: int, h
     others = Span(others.low, max(others.high, spent_by_others(run, before["at"]).high))
     fell = int(before["funds_cents"]) - available - held
     own = Span(state.spent_cents + unrecorded_cents, state.spent_cents + unrecorded_cents)
-    expected = own + others
+    credits = _credits(run, before["at"])
+    expected = own + others + Span(-credits.high, -credits.low)
     if expected.low <= fell <= expected.high:
         return Funds(notes=_vague(expected, others))
-    text = (
-        f"funds fell by {dollars(fell)}, while the ledgers have {own} by this run and {others} by other runs"
-    )
+    known = f"{own} by this run, {others} by other runs"
+    known += f", and {credits} deposited" if credits != Span() else ""
+    text = f"funds {_moved(fell)}, while the ledgers have {known}"
     if run.batch.spend.shared_account:
         return Funds(notes=[f"{text}; spend.shared_account is true, so this is no difference"])
     if fell == 0 and available == SANDBOX_CENTS:
@@ -80,18 +84,73 @@ def compare_funds(run: LabelingRun, state: RunState, *, unrecorded_cents: int, h
         Difference(
             what="funds",
             where=f"account of {run.live.connections.mturk}, since {before['at']}",
-            ledger=f"{own} by this run, {others} by other runs",
-            workforce=f"fell by {dollars(fell)}",
-            fix="see the other rows first; where something else pays from the account, or money was added, "
-            "set spend.shared_account: true, then clear this task",
+            ledger=known,
+            workforce=_moved(fell),
+            fix=f"see the other rows first; {_advice(fell, expected)}",
         )
     )
+
+
+def _moved(fell: int) -> str:
+    return f"fell by {dollars(fell)}" if fell >= 0 else f"rose by {dollars(-fell)}"
+
+
+def _advice(fell: int, expected: Span) -> str:
+    """Say exactly what the account has too much or too little, and who may know why."""
+    if fell > expected.high:
+        return (
+            f"{dollars(fell - expected.high)} went that no ledger of this store knows: find out who else "
+            "pays from the account; if that is always so, set spend.shared_account: true and clear this task"
+        )
+    more = Span(expected.low - fell, expected.high - fell)
+    return (
+        f"the account has {more} more than the ledgers explain: if just that was deposited, state it by "
+        "record_deposit, then clear this task; else ask who runs the workforce"
+    )
+
+
+def _credits(run: LabelingRun, since: str) -> Span:
+    """Return what was deposited since a time (ISO 8601, UTC), as people have stated it."""
+    early, late = _around(since)
+    total = Span()
+    for deposit in deposits.stated(run.store, run.live.connections.mturk):
+        if deposit.at > late:
+            total += Span(deposit.cents, deposit.cents)
+        elif deposit.at >= early:  # the account may have had it when the run was planned
+            total += Span(min(0, deposit.cents), max(0, deposit.cents))
+    return total
+
+
+def _around(since: str) -> tuple[str, str]:
+    """Return the times before and after which clocks of two machines agree that something was."""
+    begin = datetime.fromisoformat(since)
+    early, late = ((begin + shift).isoformat(timespec="seconds") for shift in (-SLACK, SLACK))
+    return early, late
+
+
+def record_deposit(
+    run: LabelingRun, params: Mapping[str, Any], *, by: str | None, now: datetime
+) -> dict[str, Any]:
+    """
+    State a deposit into the account of a batch; return it. Stating it again changes nothing.
+
+    :param run: any run of the batch, for its store and its connection.
+    :param params: ``receipt``, ``amount`` and ``at`` of the DAG run.
+    :raises LedgerError: where they are wrong, or the receipt stands for another deposit.
+    """
+    deposit = deposits.read_deposit(params, run.live.connections.mturk, now=now)
+    new = deposits.state(run.store, deposit, by=by, stated=now.isoformat(timespec="seconds"))
+    amount = dollars(deposit.cents)
+    log.info("receipt %s, %s: %s", deposit.receipt, amount, "written down" if new else "was stated before")
+    return asdict(deposit)
 
 
 def _before(state: RunState) -> Mapping[str, Any]:
     """Return the row that says what the account had before the run spent anything: the later one."""
     first = next((row for row in state.approvals if row["what"] == "spend"), {})
-    return first if "funds_cents" in first else state.plan or {}
+    if "funds_cents" not in first:
+        return state.plan or {}
+    return {"at": first.get("funds_at", first["at"]), "funds_cents": first["funds_cents"]}
 
 
 def _vague(expected: Span, others: Span) -> list[str]:
@@ -125,8 +184,7 @@ def _taken_up_again(store: PartStore, ledgers: Iterable[tuple[str, str]]) -> set
 
 
 def _spent(ledger: Ledger, run: LabelingRun, since: str, *, touched: bool) -> Span:
-    begin = datetime.fromisoformat(since)
-    early, late = ((begin + shift).isoformat(timespec="seconds") for shift in (-SLACK, SLACK))
+    early, late = _around(since)
     summary = ledger.get_document("summary.json") or {}
     over = summary.get("open") == 0 and not summary.get("undeleted")
     if over and not touched and summary.get("updated", since) < early:

@@ -164,12 +164,21 @@ def _record(run: LabelingRun, what: str, plan: Mapping[str, Any], by: str) -> No
         **{key: plan[key] for key in _ALLOWED},
         "text": plan["text"],
     }
-    if _approval_of(run.ledger.fold("approvals"), what, plan) is None:
-        if what == "spend" and by != AUTOMATIC:
-            # Somebody who saw the plan may have made a deposit before approving it
-            row["at"], *funds = _funds(run)
-            row["funds_cents"] = sum(funds)
+    state = run.ledger.fold("approvals", "hits")
+    if _approval_of(state, what, plan) is None:
+        if what == "spend" and not state.hits:  # later, the account has paid for the run already
+            row |= _funds_before(run, plan, by)
         run.ledger.append("approvals", [row])
+
+
+def _funds_before(run: LabelingRun, plan: Mapping[str, Any], by: str) -> dict[str, Any]:
+    """Return what the account has before the run spends anything, and when."""
+    if by == AUTOMATIC:
+        # Not the first plan's: the account may have got money since, for want of which that one was not taken
+        return {"funds_at": plan["at"], "funds_cents": plan["funds_cents"]} if "funds_cents" in plan else {}
+    # Somebody who saw the plan may have made a deposit before approving it
+    at, *funds = _funds(run)
+    return {"at": at, "funds_cents": sum(funds)}
 
 
 def _approval_of(state: RunState, what: str, plan: Mapping[str, Any]) -> dict[str, Any] | None:
@@ -270,7 +279,8 @@ def _overrun_text(
         f"{dollars(limit.state.approved_cents)}, spent {dollars(spent)}, balance {dollars(available_cents)}",
     ]
     if available_cents < extra_cents:
-        text.append(f"deposit {dollars(extra_cents - available_cents)} first")
+        short = dollars(extra_cents - available_cents)
+        text.append(f"deposit {short} first, and state it by record_deposit, or reconcile will ask about it")
     if over := room.over_cents(total):
         text.append(f"spend.monthly_budget: {room.text}; it would be passed by {dollars(over)}")
     text.append(
