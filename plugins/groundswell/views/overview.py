@@ -63,6 +63,8 @@ class RunOverview:
         active_workers: workers who handed in an answer in the 15 minutes before ``updated``; 0 once finished,
             None where unknown.
         timeline: at most 200 points by time.
+        differences: how many differences there were when ledger and workforce were compared at the end; None
+            where they were not compared yet.
         stale: seconds from ``updated`` to the reading of the document; None before the first one.
         problem: what is wrong with the documents, for people; None for nothing.
     """
@@ -87,6 +89,7 @@ class RunOverview:
     no_eta: str | None = None
     active_workers: int | None = None
     timeline: tuple[Point, ...] = ()
+    differences: int | None = None
     stale: float | None = None
     problem: str | None = None
 
@@ -223,6 +226,7 @@ def _merged(
         "no_eta": no_eta,
         "active_workers": 0 if finished else _count(progress.get("active_workers")),
         "timeline": timeline,
+        "differences": _count(summary.get("differences")) if finished else None,
     }
 
 

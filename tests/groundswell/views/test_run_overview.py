@@ -109,6 +109,14 @@ def test_a_finished_run_goes_by_its_summary(store: Counting) -> None:
     assert (found.worst_cents, found.budget_cents) == (150, 900)
 
 
+def test_differences_between_the_books_are_those_of_the_summary(store: Counting) -> None:
+    put(store, "r", progress=PROGRESS, summary=SUMMARY | {"differences": 7})
+    put(store, "old", progress=PROGRESS, summary=SUMMARY)
+    put(store, "on", progress=PROGRESS, summary={"updated": "2026-03-01T10:00:00+00:00", "differences": 7})
+    found = {run_id: overview(store, "iris", run_id).differences for run_id in ("r", "old", "on")}
+    assert found == {"r": 7, "old": None, "on": None}
+
+
 def test_a_run_that_was_cleared_after_its_summary_goes_on(store: Counting) -> None:
     put(store, "r", progress=PROGRESS, summary=SUMMARY | {"updated": "2026-03-01T10:00:00+00:00"})
     found = overview(store, "iris", "r", now=NOW)

@@ -109,7 +109,7 @@ def _finding(rows: Sequence[Row], with_day: bool) -> Finding:
         kind=wording.kind(text(last, "kind")),
         who=formats.clean(text(last, "worker"), formats.MOST_NAME),
         where=_where(last),
-        reason=reason,
+        reason=formats.sentence(reason),
         day=wording.listed(list(dict.fromkeys(days)), 5) if with_day else "",
     )
 

@@ -87,7 +87,7 @@ def bars(rows: Sequence[Bar], form: Form, mark: Mark | None, top: float | None) 
             canvas.rect(0, y + 18, max(1.0, max(0.0, float(row.value)) / most * HALF), 7, "1")
         canvas.hover(0, y, HALF, 28, f"{row.label}: {said(row, form)}")
     if mark:
-        _upright_mark(canvas, mark, mark.value / most * HALF, head, canvas.height)
+        _upright_mark(canvas, mark, mark.value / most * HALF, head, len(rows))
     return canvas
 
 
@@ -111,7 +111,7 @@ def ranges(rows: Sequence[Bar], form: Form, mark: Mark | None, top: float | None
             canvas.dots([(axis(row.value), y + 22)], "1", size=8.5)
         canvas.hover(0, y, HALF, _ROW, f"{row.label}: {said(row, form)}")
     if mark:
-        _upright_mark(canvas, mark, axis(mark.value), head, floor)
+        _upright_mark(canvas, mark, axis(mark.value), head, len(rows))
     return canvas
 
 
@@ -123,7 +123,7 @@ def columns(
     floor, head = height - 28, 30.0 if usual or len(series) > 1 else 16.0
     canvas = Canvas(width, height)
     stacked = [sum(float(values[index] or 0) for values in series.values()) for index in range(len(days))]
-    axis = scale([*stacked, *([usual.value] if usual else [])], floor, head)
+    axis = scale([*stacked, *([usual.value] if usual else [])], floor, head, whole=form is formats.count)
     left, right = _upright_axis(canvas, axis, form), width - 2.0
     step = (right - left) / max(1, len(days))
     thick = min(34.0, step * 0.72)
@@ -169,7 +169,8 @@ def lines(
     floor, head = height - 28, 30.0 if mark else 12.0
     canvas = Canvas(width, height)
     known = [float(value) for values in series.values() for value in values if value is not None]
-    axis = scale([*known, *([mark.value] if mark else [])], floor, head, zero=zero, top=top)
+    whole = form is formats.count
+    axis = scale([*known, *([mark.value] if mark else [])], floor, head, zero=zero, top=top, whole=whole)
     left = _upright_axis(canvas, axis, form)
     named = {name: fit(name, 150.0 if width == WIDE else 92.0, _SMALL) for name in series}
     names = max((text_width(text, _SMALL) for text in named.values()), default=0) if len(series) > 1 else 0
@@ -208,7 +209,8 @@ def scatter(
     height = 340.0 if width == WIDE else 310.0
     floor, head = height - 46, 24.0
     canvas = Canvas(width, height)
-    up = scale([float(point.y or 0) for point in points], floor, head, zero=zero, top=tops[1])
+    whole = forms[1] is formats.count
+    up = scale([float(point.y or 0) for point in points], floor, head, zero=zero, top=tops[1], whole=whole)
     left = _upright_axis(canvas, up, forms[1])
     most = 6 if width == WIDE else 4
     across = scale([float(point.x or 0) for point in points], left + 6, width - 18.0, top=tops[0], most=most)
@@ -239,19 +241,28 @@ def _name_dots(
     others: Sequence[tuple[float, float]],
     room: tuple[float, float, float, float],
 ) -> None:
-    """Write labels beside, above or below their dots; one for which there is no room is left out."""
+    """Write labels beside their dots, or off them at the end of a line; without room one is left out."""
     taken = [(x - 5, y - 5, x + 5, y + 5) for x, y in [*others, *((x, y) for x, y, _ in dots)]]
     for x, y, label in dots:
         text = fit(label, 130, _SMALL)
         wide = text_width(text, _SMALL) + 4
-        for dx, dy in ((9, 0), (-9 - wide, 0), (9, -13), (9, 13), (-9 - wide, -13), (-9 - wide, 13)):
+        for dx, dy in _beside(wide):
             box = (x + dx, y + dy - 7, x + dx + wide, y + dy + 6)
             inside = room[0] <= box[0] and box[2] <= room[2] and room[1] <= box[1] and box[3] <= room[3]
             if inside and not any(_overlap(box, other) for other in taken):
                 taken.append(box)
-                at, anchor = (x + 9, "start") if dx > 0 else (x - 9, "end")
+                at, anchor = (box[0], "start") if dx > 0 else (box[2], "end")
+                if dy:  # which of several dots it names would have to be guessed
+                    canvas.line([(x, y), (at + (-2 if dx > 0 else 2), y + dy)], "mark")
                 canvas.text(at, y + dy + 4, text, role="mark", size=_SMALL, anchor=anchor, halo=True)
                 break
+
+
+def _beside(wide: float) -> list[tuple[float, float]]:
+    """Return where a label of a width may stand, seen from its dot: nearest first."""
+    level = [(9.0, 0.0), (-9 - wide, 0.0)]
+    off = [(far, far * 1.4 * side) for far in (10.0, 20.0) for side in (-1, 1)]
+    return level + [place for dx, dy in off for place in ((dx, dy), (-dx - wide, dy))]
 
 
 def _overlap(one: tuple[float, float, float, float], other: tuple[float, float, float, float]) -> bool:
@@ -265,9 +276,12 @@ def _row_text(canvas: Canvas, row: Bar, y: float, form: Form) -> None:
     canvas.text(HALF, y + 12, shown, anchor="end", role="ink" if row.value is not None else "soft")
 
 
-def _upright_mark(canvas: Canvas, mark: Mark, x: float, head: float, floor: float) -> None:
-    canvas.line([(x, head - 4), (x, floor)], "surface", width=4)
-    canvas.line([(x, head - 4), (x, floor)], "mark", width=1.5, dash=_DASHED)
+def _upright_mark(canvas: Canvas, mark: Mark, x: float, head: float, rows: int) -> None:
+    # Across the bars only: above each of them stand its name and value, which a line would strike through
+    for index in range(rows):
+        beside = [(x, head + _ROW * index + 15), (x, head + _ROW * index + 29)]
+        canvas.line(beside, "surface", width=4)
+        canvas.line(beside, "mark", width=1.5, dash=_DASHED)
     late = x > HALF / 2
     where = (x + 2, "end") if late else (x - 2, "start")
     canvas.text(where[0], head - 8, mark.label, role="mark", size=_SMALL, anchor=where[1])
@@ -299,10 +313,18 @@ def _upright_axis(canvas: Canvas, axis: Scale, form: Form) -> float:
 
 def _tick_names(axis: Scale, form: Form) -> list[str]:
     """Write ticks as short as possible: ``$10`` for ``$10.00`` if no tick needs the cents."""
+    if form is formats.seconds and axis.ticks[-1] < 100:
+        return _second_names(axis.ticks)
     names = [form(tick) for tick in axis.ticks]
     short = [re.sub(r"(\d)\.0+(?!\d)", r"\1", name) for name in names]
     needed = any(re.search(r"\d\.\d", name) for name in short)
     return [names[index] if needed and axis.ticks[index] else name for index, name in enumerate(short)]
+
+
+def _second_names(ticks: Sequence[float]) -> list[str]:
+    """Write ticks as they are: a time of 12.5 s may be said to be 12 s, a line at 12.5 s may not."""
+    places = max(len(f"{tick:g}".partition(".")[2]) for tick in ticks)
+    return [f"{tick:.{places}f} s" if tick else "0 s" for tick in ticks]
 
 
 def _days_below(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import re
 import unicodedata
 from datetime import date, datetime
 from html import escape as _escape
@@ -132,6 +133,11 @@ def cents(value: float | None) -> str:
 def plain(value: object) -> str:
     """Any value as text."""
     return NONE if missing(value) or value == "" else clean(value)
+
+
+def sentence(value: object) -> str:
+    """A sentence of a table as text, its shares written as everywhere else: ``58%`` for ``58 %``."""
+    return re.sub(r"(?<=\d) %", "%", clean(value))
 
 
 def signed(value: float, text: str) -> str:

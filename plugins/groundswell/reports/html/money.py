@@ -37,7 +37,7 @@ def trends(scope: Scope) -> Section:
         {"Submitted": scope.over_days("submitted")},
         title="Submitted per day",
         unit="tasks, all teams",
-        usual=Mark(usual.value, f"usual {formats.count(usual.value)}: median of {usual.words}")
+        usual=Mark(usual.value, f"usual {formats.count(round(usual.value))}: median of {usual.words}")
         if usual
         else None,
         strong=scope.last if scope.one_day else None,
@@ -148,13 +148,13 @@ def _lowest(scope: Scope) -> str:
         Bar(
             text(row, "worker"),
             wording.value("hourly_pay", row),
-            note=f"for {wording.many(frames.number(row, 'submitted'), 'task')}",
+            note=f"an hour, {wording.many(frames.number(row, 'submitted'), 'task')}",
         )
         for row in low[:MOST_BARS]
     ]
     unit = f"the {len(rows)} lowest of {len(low)}" if len(low) > len(rows) else ""
     mark = Mark(scope.fair_pay, f"fair pay {formats.dollars(scope.fair_pay)}")
-    title = "Workers below fair pay, per hour"
+    title = "Workers below fair pay"
     return charts.bars(rows, title=title, unit=unit, form=formats.dollars, mark=mark, table=False)
 
 

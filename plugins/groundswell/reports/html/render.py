@@ -111,8 +111,9 @@ def _page(title: str, about: Scope, look: _Attention, where: State) -> str:
     if about.idle:
         parts = [part for part in parts if not part.nothing]
     zone = about.settings.time_zone
-    days = f"{formats.day(about.first)} to {formats.day(about.last)}, " if not about.one_day else ""
-    usual = about.usual("submitted")
+    named = about.one_day or formats.day(about.last) in title
+    days = "" if named else f"{formats.day(about.first)} to {formats.day(about.last)}, "
+    usual, totals = about.usual("submitted"), tiles.tiles(about)
     hours = f"{days}from midnight to midnight, time zone {zone}."
     page: Mapping[str, Any] = {
         "title": formats.clean(title),
@@ -123,9 +124,9 @@ def _page(title: str, about: Scope, look: _Attention, where: State) -> str:
         "state": where,
         "totals_title": "The day in total" if about.one_day else "The period in total",
         "summary": tiles.summary(about, len(findings)) + _silence(about, troubles),
-        "tiles": tiles.tiles(about),
+        "tiles": totals,
         "comparison": f"Usual: the median of {usual.words}, with the lowest and the highest of them."
-        if usual
+        if usual and totals
         else "",
         "without": tiles.without(about),
         "findings": findings,

@@ -31,28 +31,33 @@ def scale(
     zero: bool = True,
     top: float | None = None,
     most: int = 4,
+    whole: bool = False,
 ) -> Scale:
     """Return a scale that holds all values and ends on round ticks.
 
     :param zero: begin at 0, as bars must.
     :param top: the end of the axis where it is known, such as 1 for shares.
     :param most: intervals between ticks, at most.
+    :param whole: ticks are whole numbers, as there is no half of what is counted.
     """
     known = [value for value in values if math.isfinite(value)]
     low = min(known, default=0.0)
     high = max(known, default=1.0) if top is None else top
     low = min(0.0, low) if zero else low
-    if high <= low:
+    if high <= low and top is None:
         high = low + (abs(low) or 1.0)
-    step = _step((high - low) / most)
+    elif high <= low:  # all values are at the end of the axis, as 100% of answers may be right
+        low = high - (abs(high) / 10 or 1.0)
+    step = _step((high - low) / most, whole)
     first, last = math.floor(low / step + 1e-9), math.ceil(high / step - 1e-9)
     ticks = tuple(round(index * step, 10) for index in range(first, last + 1))
     return Scale(ticks[0], ticks[-1], start, end, ticks)
 
 
-def _step(rough: float) -> float:
+def _step(rough: float, whole: bool) -> float:
+    rough = max(rough, 1.0) if whole else rough
     power = 10.0 ** math.floor(math.log10(rough))
-    for factor in (1, 2, 2.5, 5, 10):
+    for factor in (1, 2, 5, 10) if whole and power < 10 else (1, 2, 2.5, 5, 10):
         if rough <= factor * power * (1 + 1e-9):
             return float(factor * power)
     return 10 * power

@@ -27,6 +27,8 @@ MOST_OPEN = 60
 _SAME_WEEKDAYS = 3
 """Days of the same weekday that must be known to compare with these; otherwise with all days with work."""
 
+_DID_SOMETHING = ("submitted", "returned", "declined")
+
 
 @dataclass(frozen=True)
 class Usual:
@@ -85,6 +87,11 @@ class Scope:
             (row for row in self.rows_by("worker") if frames.text(row, "worker")), "submitted", "worker"
         )
 
+    @cached_property
+    def active(self) -> list[Row]:
+        """The :attr:`workers` who submitted, returned or declined a task; others only accepted some."""
+        return [row for row in self.workers if any(frames.number(row, name) for name in _DID_SOMETHING)]
+
     def together(self, key: str, other: str) -> dict[str, list[str]]:
         """Return for each value of a key the values of another that it goes with, in the alphabet's order."""
         found: dict[str, list[str]] = {}
@@ -110,10 +117,11 @@ class Scope:
     def daily(self) -> dict[date, Row]:
         """The row of each day of the window that is known."""
         if self._course is None:
-            return {self.last: {**self.total, "workers": len(self.workers)}} if self.total else {}
+            return {self.last: {**self.total, "workers": len(self.active)}} if self.total else {}
         found = {frames.when(row): dict(row) for row in frames.rows(self._course.by("day"))}
         rows = self._course.rows
-        at_work = rows[(rows["worker"] != "") & (rows["submitted"].fillna(0) > 0)]
+        did = rows[list(_DID_SOMETHING)].fillna(0).sum(axis=1) > 0
+        at_work = rows[(rows["worker"] != "") & did]
         for day, people in at_work.groupby("day")["worker"].nunique().items():
             found[formats.as_day(day)]["workers"] = int(people)
         return dict(sorted(found.items()))

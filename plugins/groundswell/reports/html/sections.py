@@ -14,6 +14,7 @@ from groundswell.reports.html.tabling import Table, measured
 MOST_BARS = 10
 MOST_NAMED = 12
 _NOT_NAMED = "Not named"
+_DOTS = "each dot is a worker; large ones are to look at, named where there is room"
 
 
 @dataclass(frozen=True)
@@ -156,7 +157,7 @@ def _scatters(scope: Scope, shown: Mapping[str, str]) -> list[str]:
     if _known(found, quality) >= 3:
         points = _points(scope, shown, quality)
         beside = len(found) - len([point for point in points if point.x is not None and point.y is not None])
-        unit = "each dot is a worker; to look at: named"
+        unit = _DOTS
         unit += f"; {wording.many(beside, 'worker')} without {quality} left out" if beside else ""
         drawn.append(
             charts.scatter(
@@ -173,7 +174,7 @@ def _scatters(scope: Scope, shown: Mapping[str, str]) -> list[str]:
             charts.scatter(
                 _points(scope, shown, "submitted"),
                 title="Speed and amount",
-                unit="each dot is a worker; to look at: named",
+                unit=_DOTS,
                 x_label="median seconds per task",
                 y_label="submitted tasks",
                 y_form=formats.count,

@@ -23,6 +23,8 @@ _MEASURES = (
     "hourly_pay",
     "machine_share",
 )
+_MANY_TIMES = 9.0
+"""A growth from which on nobody thinks in percent."""
 _SHARES = {"agreement", "accuracy", "gold_score", "machine_share"}
 
 
@@ -49,7 +51,7 @@ class Tile:
 
 def tiles(scope: Scope) -> list[Tile]:
     """Return the totals that have a value, most important first."""
-    total = {**scope.total, "workers": len(scope.workers) or None}
+    total = {**scope.total, "workers": len(scope.active) or None}
     found = [(name, wording.value(name, total)) for name in _MEASURES]
     return [
         _tile(scope, name, value)
@@ -60,7 +62,7 @@ def tiles(scope: Scope) -> list[Tile]:
 
 def without(scope: Scope) -> list[str]:
     """Return the names of totals that have no value."""
-    total = {**scope.total, "workers": len(scope.workers)}
+    total = {**scope.total, "workers": len(scope.active)}
     return [wording.measure(name).label for name in _MEASURES if wording.value(name, total) is None]
 
 
@@ -71,10 +73,11 @@ def summary(scope: Scope, findings: int) -> str:
         return "No work was recorded."
     teams = [row for row in scope.rows_by("team") if frames.text(row, "team")]
     text = (
-        f"{wording.many(len(scope.workers), 'worker')} in {wording.many(len(teams), 'team')} submitted "
-        f"{wording.many(done, 'task')} in {formats.duration(wording.value('active_seconds', scope.total))} "
-        "of active time"
+        f"{wording.many(len(scope.active), 'worker')} in {wording.many(len(teams), 'team')} submitted "
+        f"{wording.many(done, 'task')}"
     )
+    active = wording.value("active_seconds", scope.total)
+    text += "" if active is None else f" in {formats.duration(active)} of active time"
     usual = scope.usual("submitted")
     if usual and usual.value:
         text += f", {_more(done / usual.value - 1)} ({usual.words})"
@@ -85,6 +88,8 @@ def summary(scope: Scope, findings: int) -> str:
 def _more(change: float) -> str:
     if abs(change) < 0.005:
         return "as much as usual"
+    if change >= _MANY_TIMES:
+        return f"{change + 1:,.0f} times as much as usual"
     return f"{abs(change):.0%} {'more' if change > 0 else 'less'} than usual"
 
 
@@ -135,6 +140,8 @@ def _change(name: str, value: float, usual: Usual | None) -> str:
     if not usual.value:
         return ""
     change = value / usual.value - 1
+    if change >= _MANY_TIMES:
+        return f"{change + 1:,.0f}\u00d7"
     return formats.signed(change, f"{abs(change):.0%}") if abs(change) >= 0.005 else "as usual"
 
 

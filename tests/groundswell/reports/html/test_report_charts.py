@@ -120,6 +120,51 @@ def test_bars_begin_at_zero_and_are_as_long_as_their_values() -> None:
     assert [(min(xs), max(xs)) for xs in corners] == [(0, 390), (0, 97.5)]
 
 
+def rises(chart: str, role: str) -> list[tuple[float, float]]:
+    """The upright extent of every line of a role."""
+    drawn = re.findall(rf'<path d="([^"]*)" fill="none"[^>]* stroke="var\(--chart-{role},', chart)
+    lines = [part for path in drawn for part in re.split("(?=M)", path) if part]
+    ends = [[float(y) for y in re.findall(r"[ML] ?[\d.]+ ([\d.]+)", line)] for line in lines]
+    return [(min(ys), max(ys)) for ys in ends]
+
+
+@pytest.mark.parametrize("draw", [charts.bars, charts.ranges])
+def test_a_mark_strikes_through_no_name_or_value(draw) -> None:
+    rows = [Bar(name, value, low=value - 1, high=value + 1) for name, value in (("a", 4), ("b", 9), ("c", 7))]
+    chart = draw(rows, title="t", form=formats.dollars, top=None, mark=Mark(15, "fair pay"), table=False)
+    lines = {float(y) for y in re.findall(r'<text [^>]*y="([\d.]+)"', chart)}
+    marks = rises(chart, "mark")
+    assert len(marks) == 3
+    for low, high in marks:
+        assert not [line for line in lines if low - 2 < line < high + 8], (
+            "a text has its line at y, and rises 9 px"
+        )
+
+
+def test_ticks_of_time_are_where_they_say() -> None:
+    points = [Point(str(x), x, 0.5) for x in (2.0, 7.0, 13.0)]
+    chart = charts.scatter(points, title="t", x_label="x", y_label="y", table=False)
+    assert ">12.5 s<" in chart
+    assert ">12 s<" not in chart
+
+
+def test_a_day_with_one_task_has_no_axis_of_quarters() -> None:
+    chart = charts.columns(DAYS[:2], {"a": [1, None]}, title="t", table=False)
+    assert re.findall(r'text-anchor="end"[^>]*>([\d.]+)<', chart) == ["0", "1"]
+
+
+def test_a_name_that_is_not_level_with_its_dot_has_a_line_to_it() -> None:
+    points = [Point(f"w-{number}", 5.0, 0.5 + number / 200, True) for number in range(4)]
+    chart = charts.scatter(points, title="t", x_label="x", y_label="y", table=False)
+    wide = chart.split('class="chart-narrow"')[0]
+    heights = {y for low, high in rises(wide, "mark") for y in (low, high)}
+    named = re.findall(r'y="([\d.]+)"[^>]*>w-(\d)<', wide)
+    assert len(named) > 1
+    dots = {low for low, high in rises(wide, "mark") if low == high}
+    for y, _ in named:
+        assert {float(y) - 4} & (dots | heights), "level with a dot, or at the end of a line"
+
+
 def test_a_line_is_broken_where_there_is_no_value() -> None:
     chart = charts.lines(DAYS[:6], {"a": [1, 2, None, 4, 5, None]}, title="t")
     drawn = re.search(r'<path d="([^"]*)" fill="none" stroke="var\(--chart-1,[^>]*stroke-width="2.2"', chart)[

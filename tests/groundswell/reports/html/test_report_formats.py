@@ -92,6 +92,19 @@ def test_axes_begin_at_zero_end_on_round_ticks_and_hold_all_values(values) -> No
     assert len(steps) == 1
 
 
+def test_shares_that_are_all_whole_have_no_axis_beyond_100_percent() -> None:
+    axis = scale([1.0, 1.0], 0, 100, zero=False, top=1.0)
+    assert axis.high == 1.0
+    assert 0.8 < axis.low < 1.0
+
+
+@pytest.mark.parametrize("most", [1, 2, 3, 7, 11, 24, 99, 1499])
+def test_an_axis_of_counts_has_no_half_of_what_is_counted(most) -> None:
+    axis = scale([most], 0, 100, whole=True)
+    assert all(tick == int(tick) for tick in axis.ticks)
+    assert axis.high >= most
+
+
 def test_days_under_an_axis_are_mondays_where_not_all_fit() -> None:
     days = [date(2026, 10, 1 + number) for number in range(31)]
     assert [days[index].weekday() for index in named_days(days, 8)] == [0, 0, 0, 0]

@@ -13,6 +13,7 @@ import pytest
 
 from groundswell.reports import schema
 from groundswell.reports.day import DayInputs, compute
+from groundswell.reports.html import formats
 from groundswell.reports.html.render import render_day, render_period
 from groundswell.reports.period import Period
 from tests.groundswell.reports.html import report_tables as made
@@ -393,6 +394,6 @@ def test_a_report_of_computed_tables_holds_their_numbers(true_day) -> None:
     )
     assert len(tables.anomalies) > 0
     for reason in tables.anomalies["reason"]:
-        assert reason in page.text
+        assert formats.sentence(reason) in page.text
     rows = page.tables["Work by worker, most submitted tasks first"][2:]
     assert len(rows) == tables.totals["workers"]
