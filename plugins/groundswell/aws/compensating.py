@@ -35,6 +35,8 @@ BONUS, MAKE_UP, UNDO = "bonus", "make_up", "undo_rejection"
 FIXED = "case"
 #: The service takes a rejection back within this time of the submission.
 OVERRIDE_TIME = timedelta(days=30)
+#: It may refuse a bonus to a worker who has done nothing for the account for six months.
+BONUS_TIME = timedelta(days=180)
 
 Row = Mapping[str, Any]
 
@@ -172,14 +174,17 @@ class Compensation:
         found = self._find()
         if case.undo:
             return self._choose_undo(found)
-        if found is not None and self._is_there(found):
-            return self._planned(BONUS, case.cents, bonus_fee_cents(case.cents), found)
-        if case.assignment:
+        there = None if found is None else self._there(found)
+        if there is not None and self._may_get_bonus(there):
+            planned = self._planned(BONUS, case.cents, bonus_fee_cents(case.cents), found)
+            return planned | {"status": there["AssignmentStatus"]}
+        if case.assignment and there is None:
             raise CompensationError(
                 f"assignment {case.assignment} of worker {case.worker} is unknown to the workforce; correct "
                 "it, or leave it empty"
             )
-        return self._planned(MAKE_UP, case.cents, fee_cents(case.cents, 1), None)
+        named = found if case.assignment else None  # fixed with the case, which may be triggered again
+        return self._planned(MAKE_UP, case.cents, fee_cents(case.cents, 1), named)
 
     def _choose_undo(self, found: Row | None) -> dict[str, Any]:
         assignment = self.case.assignment
@@ -197,7 +202,9 @@ class Compensation:
         late = there["SubmitTime"] + OVERRIDE_TIME < datetime.now(UTC)
         if late or self.run.mturk.is_gone(there["HITId"]):
             # The worker gets the money at least
-            return self._planned(BONUS, reward, bonus_fee_cents(reward), found)
+            if self._may_get_bonus(there):
+                return self._planned(BONUS, reward, bonus_fee_cents(reward), found)
+            return self._planned(MAKE_UP, reward, fee_cents(reward, 1), found)
         return self._planned(UNDO, reward, fee, found)
 
     def _planned(self, mode: str, cents: int, fee: int, found: Row | None) -> dict[str, Any]:
@@ -214,23 +221,37 @@ class Compensation:
 
     def _find(self) -> dict[str, Any] | None:
         """Return the assignment that was named, or else the worker's latest in any run of the batch."""
+        found = self._latest(self.case.assignment)
+        if found is None and self.case.assignment:
+            return {"assignment": self.case.assignment}  # of no run that is recorded; the workforce may know
+        return found
+
+    def _latest(self, assignment: str) -> dict[str, Any] | None:
+        """Return the worker's latest answer in any run of the batch, or the one that is this assignment."""
         latest: dict[str, Any] | None = None
         for run_id in all_runs(self.run.store, self.case.batch):
             state = Ledger(self.run.store, self.case.batch, run_id).fold("answers")
             for row in state.answers.values():
                 if row["worker"] != self.case.worker:
                     continue
-                if self.case.assignment and row["assignment"] != self.case.assignment:
+                if assignment and row["assignment"] != assignment:
                     continue
                 if latest is None or row["submitted"] > latest["submitted"]:
                     latest = row | {"run_id": run_id}
-        if latest is None and self.case.assignment:
-            return {"assignment": self.case.assignment}  # of no run that is recorded; the workforce may know
         return latest
 
-    def _is_there(self, found: Row) -> bool:
+    def _there(self, found: Row) -> dict[str, Any] | None:
+        """Return an assignment as the workforce has it; None where it is not there, or another worker's."""
         there = self.run.mturk.assignment(str(found["assignment"]))
-        return there is not None and there["WorkerId"] == self.case.worker
+        return there if there is not None and there["WorkerId"] == self.case.worker else None
+
+    def _may_get_bonus(self, there: Row) -> bool:
+        """Return whether the worker has worked lately enough for a bonus: on this assignment, or a later."""
+        since = datetime.now(UTC) - BONUS_TIME
+        if there["SubmitTime"] > since:
+            return True
+        latest = self._latest("")
+        return latest is not None and datetime.fromisoformat(latest["submitted"]) > since
 
     # telling
 
@@ -238,7 +259,8 @@ class Compensation:
         case, cents, fee = self.case, int(plan["cents"]), int(plan["fee_cents"])
         how = {
             BONUS: f"a bonus on assignment {as_code(str(plan['assignment']))}",
-            MAKE_UP: "a make-up HIT that only this worker can take: no assignment of the worker is known",
+            MAKE_UP: "a make-up HIT that only this worker can take: no assignment of the worker is known, or "
+            "none of the last 180 days, for which bonuses are sure",
             UNDO: f"approving assignment {as_code(str(plan['assignment']))}, which was rejected",
         }[str(plan["mode"])]
         lines = [
@@ -253,6 +275,11 @@ class Compensation:
             lines.append(
                 "- The rejection itself stays: its HIT is deleted, or more than 30 days have passed. "
                 "The worker gets the reward as a bonus."
+            )
+        if plan.get("status") == "Submitted":
+            lines.append(
+                "- **The assignment waits to be paid**: its reward comes by itself, when the run's tasks or "
+                "the workforce approve it. This is paid besides."
             )
         if plan["done"]:
             lines.insert(0, f"Case {as_code(case.case)} was paid before: nothing is paid again.\n")

@@ -25,7 +25,7 @@ from groundswell.review.wording import describe
 
 log = logging.getLogger(__name__)
 
-#: What people and :func:`apply_reviews` read: the proposals that were shown.
+#: The latest proposals, for people. Those that a person was shown are kept besides, see :func:`_shown`.
 DOCUMENT = "review.json"
 #: Before the workforce approves by itself, the decision must be carried out.
 MARGIN = timedelta(hours=1)
@@ -47,7 +47,9 @@ def propose_rejections(run: LabelingRun) -> dict[str, Any]:
     found = propose(state, review, rule_from(run.batch.redundancy.config))
     answer_by = _answer_by(run, review, state)
     text = describe(found)
-    uri = run.ledger.put_document(DOCUMENT, run.context() | {"text": text, **_document(found)})
+    document, at = run.context() | {"text": text, **_document(found)}, now_text()
+    run.ledger.put_document(_shown(at), document)
+    uri = run.ledger.put_document(DOCUMENT, document)
     log.info("%s\nall proposals: %s", text, uri)
     if not found.workers:
         return _no_question(text) | {"uri": uri}
@@ -57,10 +59,15 @@ def propose_rejections(run: LabelingRun) -> dict[str, Any]:
         "approval": True,
         "text": f"{text}\n\nWithout an answer by {answer_by} everybody is paid.",
         "workers": [{"worker": each.worker, "answers": len(each.answers)} for each in found.workers],
-        "at": now_text(),
+        "at": at,
         "answer_by": answer_by,
         "uri": uri,
     }
+
+
+def _shown(at: str) -> str:
+    """Return the name of the document with what a person is asked at a time, whatever is asked later."""
+    return f"review-{at.replace(':', '')}.json"
 
 
 def _no_question(text: str) -> dict[str, Any]:
@@ -191,9 +198,17 @@ class _Applied:
 
     def _proposed(self, chosen: Collection[str]) -> list[str]:
         """Return the assignments that the person saw and chose, the most evident first."""
-        document = self.run.ledger.get_document(DOCUMENT) or {"workers": []}
+        document = self._document(chosen) or {"workers": []}
         shown = {each["worker"]: each["assignments"] for each in document["workers"]}
         return [assignment for worker in shown if worker in chosen for assignment in shown[worker]]
+
+    def _document(self, chosen: Collection[str]) -> dict[str, Any] | None:
+        """Return the proposals that the decision was about: they may have been made anew since."""
+        for row in reversed(self.state.approvals):
+            if row["what"] == "rejections" and set(row.get("workers", ())) == set(chosen):
+                shown = self.run.ledger.get_document(_shown(row.get("proposed_at") or ""))
+                return shown or self.run.ledger.get_document(DOCUMENT)
+        return self.run.ledger.get_document(DOCUMENT)
 
     def _catch_up(self) -> set[str]:
         """

@@ -13,6 +13,7 @@ SHOWN = 50
 
 _HEADINGS = ("what", "where", "ledger", "workforce", "what to do")
 _TAKE = "clear delete_hits, which records and pays it, then this task"
+_APPROVE = "clear delete_hits, which approves it, then this task; a bonus besides would pay it twice"
 _OVERRIDE = "approve it at the workforce with OverrideRejection if the work was good"
 
 
@@ -114,7 +115,7 @@ def _check_review(
     assignment = answer["assignment"]
     paid, rejected = assignment in state.payments, assignment in state.rejections
     if paid and status != "Approved":
-        fix = _OVERRIDE if status == "Rejected" else "approve it at the workforce"
+        fix = _OVERRIDE if status == "Rejected" else _APPROVE
         check.rows.append(Difference("paid, but not approved", where, "paid", status, fix))
     elif status == "Approved" and not paid:
         check.late |= rejected  # somebody took the rejection back, which pays the worker

@@ -110,6 +110,29 @@ class TestBonus:
         assert bonus["Reason"] == f"{case['reason']} (case {case['case']})"
         assert desk.market.audit(ACCOUNT) == []
 
+    def test_who_worked_long_ago_gets_a_make_up_hit(self, desk: Desk, case: dict[str, Any]) -> None:
+        """The service may refuse a bonus after six months, and a case is fixed once it was begun."""
+        desk.clock.offset = timedelta(days=-200)
+        _, old = worked(desk, case["worker_id"])
+        desk.clock.offset = timedelta()
+        for named in ("", old):
+            planned = plan(desk, case | {"assignment": named})
+            assert (planned["mode"], planned["fee_cents"]) == ("make_up", 30)
+        case["assignment"] = old
+        assert pay(desk, case)["mode"] == "make_up"
+        assert plan(desk, case)["mode"] == "make_up"
+        worked(desk, case["worker_id"])
+        assert plan(desk, case | {"case": f"{case['case']}-2"})["mode"] == "bonus"
+
+    def test_who_approves_a_bonus_is_told_that_the_reward_is_still_to_come(
+        self, desk: Desk, case: dict[str, Any], monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        with monkeypatch.context() as patch:
+            patch.setattr(desk._mturk, "approve", lambda _: None)
+            worked(desk, case["worker_id"])
+        assert "**The assignment waits to be paid**" in plan(desk, case)["text"]
+        worked(desk, case["worker_id"])
+
     def test_the_same_case_again_pays_nothing(self, desk: Desk, case: dict[str, Any]) -> None:
         worked(desk, case["worker_id"])
         planned = plan(desk, case)

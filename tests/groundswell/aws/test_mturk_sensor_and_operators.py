@@ -236,4 +236,5 @@ class TestPublishAndDelete:
         with pytest.raises(AirflowFailException) as caught:
             task(MTurkPublishHitsOperator, run, shard=0).execute({})
         assert "insufficient funds" in str(caught.value)
-        assert str(caught.value).endswith("; add funds and state them by record_deposit, then clear this task")
+        advice = "; add funds and state them by record_deposit, then clear this task"
+        assert str(caught.value).endswith(advice)

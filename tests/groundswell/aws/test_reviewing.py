@@ -203,6 +203,24 @@ def test_a_decision_stands_for_the_proposals_that_it_was_made_on(desk: Desk) -> 
     assert decision_on(run, asked | {"at": "2099-01-01T00:00:00+00:00"}) is None, "proposed anew, asked anew"
 
 
+def test_only_what_the_person_saw_is_rejected(desk: Desk) -> None:
+    """Somebody clears propose_rejections after the decision, and more answers are proposed by then."""
+    run = started(desk, items="ab")
+    desk.collect(desk.again(run))
+    asked = propose_rejections(desk.again(run))
+    record_decision(run, [SPAMMER], by="rita", at=AT, proposed_at=asked["at"])
+    shown = run.ledger.get_document("review.json")
+    assert shown is not None
+    [proposal] = shown["workers"]
+    [seen, unseen] = proposal["assignments"]
+    run.ledger.put_document("review.json", shown | {"workers": [proposal | {"assignments": [unseen]}]})
+    kept = f"review-{asked['at'].replace(':', '')}.json"
+    run.ledger.put_document(kept, shown | {"workers": [proposal | {"assignments": [seen]}]})
+    apply_reviews(desk.again(run), [SPAMMER], "rita")
+    assert run.ledger.fold().rejections.keys() == {seen}
+    check(desk, run)
+
+
 def test_nothing_is_rejected_that_nobody_approved(desk: Desk) -> None:
     run = started(desk)
     decided(desk, run, workers=[])
