@@ -235,7 +235,7 @@ class TestApproval:
     def test_money_that_is_not_there_is_named(self, desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
         run = broke(desk)
         monkeypatch.setattr(run.mturk, "available_cents", lambda: 5)
-        assert "balance $0.05; deposit $0.25 first;" in spend.plan_overrun(run)["text"]
+        assert "balance $0.05; deposit $0.25 first, and state it by" in spend.plan_overrun(run)["text"]
 
     def test_a_stopped_run_asks_for_nothing(self, desk: Desk) -> None:
         run = broke(desk)

@@ -9,7 +9,9 @@ from typing import Any
 
 import pytest
 
+from groundswell.aws import reconciling
 from groundswell.aws.catching_up import catch_up
+from groundswell.aws.clearing import clear_hits
 from groundswell.aws.collecting import Wave
 from groundswell.aws.operators.mturk import MTurkCollectAndExtendOperator, MTurkPublishHitsOperator
 from groundswell.aws.publishing import publish_shard
@@ -102,6 +104,26 @@ def test_tasks_that_are_tried_again_look_the_truth_up(bench: Workbench) -> None:
     MTurkCollectAndExtendOperator(task_id="collect", deferrable=False, **which).execute(SECOND_TRY)
     assert bench.again(run).ledger.fold().outcomes == {"a": Outcome.SETTLED}
     bench.check(run, {"a": ["setosa"] * 2})
+
+
+def test_payments_that_the_workforce_forgot_are_made_by_the_clean_up(
+    bench: Workbench, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Its database is of before the approvals: a bonus would pay the same work twice."""
+    monkeypatch.setattr(reconciling, "SETTLE", ())
+    run = bench.run(["a"])
+    script = {"a": ["setosa"] * 2}
+    with monkeypatch.context() as patch:
+        patch.setattr(run.mturk, "approve", lambda _: None)
+        bench.to_the_end(run, script)
+    rows = [row for row in reconciling.reconcile(bench.again(run)).rows if row.what != "funds"]
+    assert {row.what for row in rows} == {"paid, but not approved"}
+    assert all("clear delete_hits, which approves it" in row.fix for row in rows)
+    [hit] = bench.hits_of(run, "a")
+    assert clear_hits(bench.again(run))["deleted"] == 1
+    assert {each["AssignmentStatus"] for each in bench.assignments(hit)} == {"Approved"}
+    assert reconciling.reconcile(bench.again(run)).rows == []
+    assert run.ledger.fold().spent_cents == 12
 
 
 AGREE = {"rule": "agree", "agree": 2, "first": 1, "most": 3}

@@ -56,7 +56,7 @@ def answer(option: str, user: Any = ADA) -> dict[str, Any]:
 def planned(desk: Desk, *items: str, **changes: Any) -> tuple[LabelingRun, dict[str, Any]]:
     """Load the items of a run and plan it."""
     path = desk.batch_file(items, **changes)
-    run_id = f"run-{len(items)}"
+    run_id = f"run-{len(items)}-{desk.folder.name}"  # the server outlives the test, its state does not
     shards = desk.load(path, run_id, relabel=True)
     plan: dict[str, Any] = labeling.plan_spend.function(str(path), shards, run_id=run_id)
     return LabelingRun(str(path), run_id), plan
@@ -155,8 +155,8 @@ class TestMonth:
         assert plan["approval"] is True
         assert plan["text"].endswith(
             f"spend.monthly_budget: of the $1.00 of {MONTH}, other runs have spent $0.00, $0.60 is held by "
-            "`run-2` $0.60; this run needs up to $0.90, which is $0.50 too much: approving lets the month "
-            "pass its budget by that"
+            f"`{first.run_id}` $0.60; this run needs up to $0.90, which is $0.50 too much: approving lets the "
+            "month pass its budget by that"
         )
         approval(second, plan).execute_complete(context(), answer("Approve"))
         assert months.read(second.store, "iris", MONTH).held_cents == 150
@@ -170,8 +170,8 @@ class TestMonth:
             approval(second, other).execute(context())
         assert str(caught.value) == (
             f"spend.monthly_budget: of the $1.00 of {MONTH}, other runs have spent $0.00, $0.60 is held by "
-            "`run-2` $0.60: $0.90 for run run-3 does not fit: it has filled up since the spend was planned; "
-            "clear plan_spend"
+            f"`{first.run_id}` $0.60: $0.90 for run {second.run_id} does not fit: it has filled up since the "
+            "spend was planned; clear plan_spend"
         )
         assert run_is_unreserved(second)
 
