@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import contextlib
 import json
+import os
 from collections.abc import Iterator
 from datetime import timedelta
 from pathlib import Path
@@ -10,17 +11,26 @@ import pytest
 
 from tests.groundswell.aws.desk import Desk, Served, served_market
 from tests.groundswell.aws.workbench import KEYS, ShiftedClock, Workbench
+from tests.support.quick_clients import quick_clients
 from tests.workforce.contract.contract_server import serve_in_thread
 from workforce.app import create_app
 from workforce.market import Market
 from workforce.store import Store
 
 
+@pytest.fixture(scope="session", autouse=True)
+def quick() -> Iterator[None]:
+    """Clients are cheap, and nobody waits for the disk: what is killed here is a task, never the machine."""
+    with quick_clients(), pytest.MonkeyPatch.context() as patch:
+        patch.setattr(os, "fsync", lambda descriptor: None)
+        yield
+
+
 @pytest.fixture
 def market_url(tmp_path: Path) -> Iterator[tuple[Market, ShiftedClock, str]]:
     """A workforce behind real HTTP."""
     path = tmp_path / "market.db"
-    with contextlib.closing(Store.open(f"sqlite:///{path}")) as store:
+    with contextlib.closing(Store.open(f"sqlite:///{path}?synchronous=NORMAL")) as store:
         clock = ShiftedClock()
         market = Market(store, clock=clock)
         for key in KEYS.values():

@@ -34,7 +34,7 @@ Served = tuple[Market, ShiftedClock, str]
 @contextlib.contextmanager
 def served_market(folder: Path) -> Iterator[Served]:
     """A workforce behind real HTTP, for the tests of a module."""
-    with contextlib.closing(Store.open(f"sqlite:///{folder / 'market.db'}")) as store:
+    with contextlib.closing(Store.open(f"sqlite:///{folder / 'market.db'}?synchronous=NORMAL")) as store:
         clock = ShiftedClock()
         market = Market(store, clock=clock)
         market.requester.accounts.ensure_account(
