@@ -13,6 +13,7 @@ from groundswell.ledger import Ledger, RunState, annotation, request_token
 from groundswell.ledger.claims import claiming_runs
 from groundswell.ledger.ledger import READERS
 from groundswell.ledger.shards import read_index, read_items
+from groundswell.ledger.tokens import marked_item
 
 log = logging.getLogger(__name__)
 
@@ -24,7 +25,11 @@ def runs_to_stop(run: LabelingRun) -> list[str]:
     A claim may lapse while a person is waited for, so every run counts that was not summed up as over.
     """
     store, name = run.store, run.live.name
-    claiming = set(claiming_runs(store, name, now=now_text()))
+    try:
+        claiming = set(claiming_runs(store, name, now=now_text()))
+    except LedgerError as error:  # the brake works in spite of it: every run that is not known to be over
+        log.warning("claims cannot be read: %s", error)
+        claiming = set()
     others = [each for each in all_runs(store, name) if each not in claiming]
     with ThreadPoolExecutor(READERS) as readers:
         over = readers.map(lambda each: _is_over(Ledger(store, name, each)), others)
@@ -32,9 +37,13 @@ def runs_to_stop(run: LabelingRun) -> list[str]:
 
 
 def _is_over(ledger: Ledger) -> bool:
-    """Return whether a run has nothing open, as its summary says, or has no items."""
-    summary = ledger.get_document("summary.json") or {}
-    return summary.get("open") == 0 or read_index(ledger) is None
+    """Return whether a run has nothing open, as its summary says, or no items; not where that is damaged."""
+    try:
+        summary = ledger.get_document("summary.json") or {}
+        return summary.get("open") == 0 or read_index(ledger) is None
+    except LedgerError as error:
+        log.warning("run %s: %s", ledger.run_id, error)
+        return False
 
 
 def stop(run: LabelingRun, *, by: str | None) -> dict[str, int]:
@@ -48,7 +57,29 @@ def stop(run: LabelingRun, *, by: str | None) -> dict[str, int]:
     :return: counts: ``hits`` of the run that are not deleted, ``expired`` by this call.
     """
     forbid(run, by=by)
-    return _take_off(run)
+    try:
+        return _take_off(run)
+    except LedgerError as error:
+        # The brake does not wait for a backup: the HITs say themselves whose they are
+        expired = _take_off_unread(run)
+        raise LedgerError(
+            f"{error}. {expired} HITs of run {run.run_id!r} were taken off the market all the same, and its "
+            "record does not say so; clear this task once it can be read"
+        ) from error
+
+
+def _take_off_unread(run: LabelingRun) -> int:
+    """Expire what a run whose ledger cannot be read still offers; return how many HITs."""
+    offered = [
+        hit["HITId"]
+        for hit in run.mturk.hits()
+        if marked_item(hit.get("RequesterAnnotation", ""), run.live.name, run.run_id) is not None
+        and hit["HITStatus"] in {"Assignable", "Unassignable"}
+        and is_ours(run, hit)
+    ]
+    for hit in offered:
+        run.mturk.expire(hit)
+    return len(offered)
 
 
 def forbid(run: LabelingRun, *, by: str | None) -> None:
@@ -58,12 +89,12 @@ def forbid(run: LabelingRun, *, by: str | None) -> None:
     :param by: as in :func:`stop`.
     :raises LedgerError: where there is no such run.
     """
-    if read_index(run.ledger) is None:
+    if _has_no_items(run.ledger):
         asking = ", ".join(runs_to_stop(run)) or "none"
         raise LedgerError(
             f"batch {run.live.name!r} has no run {run.run_id!r}; these are asking workers now: {asking}"
         )
-    if not run.ledger.fold("approvals").stopped:
+    if not _is_forbidden(run.ledger):
         row = {
             "what": "stop",
             "at": now_text(),
@@ -72,6 +103,20 @@ def forbid(run: LabelingRun, *, by: str | None) -> None:
             "text": "spending was stopped",
         }
         run.ledger.append("approvals", [row])
+
+
+def _has_no_items(ledger: Ledger) -> bool:
+    try:
+        return read_index(ledger) is None
+    except LedgerError:
+        return False  # there are some, and nobody can read which
+
+
+def _is_forbidden(ledger: Ledger) -> bool:
+    try:
+        return ledger.fold("approvals").stopped
+    except LedgerError:
+        return False  # a second ban does no harm
 
 
 def _take_off(run: LabelingRun) -> dict[str, int]:

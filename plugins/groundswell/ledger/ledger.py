@@ -136,9 +136,16 @@ class Ledger:
         return self.store.uri(key)
 
     def get_document(self, name: str) -> dict[str, Any] | None:
-        """Return a document written by :meth:`put_document`, or None."""
-        body = self.store.get(f"{self.prefix}{name}")
-        return None if body is None else json.loads(body)
+        """Return a document written by :meth:`put_document`, or None. Raises LedgerError if it is damaged."""
+        key = f"{self.prefix}{name}"
+        body = self.store.get(key)
+        try:
+            found = None if body is None else json.loads(body)
+        except ValueError as error:
+            raise LedgerError(f"{key} is damaged ({error}); restore it from a backup or version") from error
+        if found is not None and not isinstance(found, dict):
+            raise LedgerError(f"{key} is damaged (no mapping); restore it from a backup or version")
+        return found
 
 
 def encode(rows: Iterable[Row]) -> bytes:

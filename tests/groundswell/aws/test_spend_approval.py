@@ -155,8 +155,8 @@ class TestMonth:
         assert plan["approval"] is True
         assert plan["text"].endswith(
             f"spend.monthly_budget: of the $1.00 of {MONTH}, other runs have spent $0.00, $0.60 is held by "
-            f"`{first.run_id}` $0.60; this run needs up to $0.90, which is $0.50 too much: approving lets the "
-            "month pass its budget by that"
+            f"`{first.run_id}` $0.60; this run needs up to $0.90, which is $0.50 too much: approving lets "
+            "the month pass its budget by that"
         )
         approval(second, plan).execute_complete(context(), answer("Approve"))
         assert months.read(second.store, "iris", MONTH).held_cents == 150

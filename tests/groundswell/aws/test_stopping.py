@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -228,12 +229,28 @@ def test_one_run_that_cannot_be_stopped_does_not_save_the_others(
     monkeypatch.setattr(stop_spending, "BATCHES", bench.folder)
     broken, run = sorted((bench.run(["a"]) for _ in range(2)), key=lambda each: each.run_id)
     bench.publish(run)
+    bench.publish(broken)
     [part] = Path(bench.folder / "store" / broken.ledger.prefix / "shards").iterdir()
     part.write_text("damaged")
     params = {"batch": "iris", "run": ""}
     with pytest.raises(AirflowException, match=broken.run_id):
         stop_spending.stop.function(params=params, dag_run=SimpleNamespace(triggering_user_name="anna"))
     assert open_seats(bench, run, "a") == []
+    assert open_seats(bench, broken, "a") == [], "its record cannot be read, but its HITs name it"
+    assert bench.again(broken).ledger.fold("approvals").stopped
+
+
+@pytest.mark.parametrize("damaged", ["_claims", "summary.json"])
+def test_what_is_damaged_does_not_hold_up_the_brake(bench: Workbench, damaged: str) -> None:
+    run, other = bench.run(["a"]), bench.run(["a"])
+    store = bench.folder / "store"
+    if damaged == "_claims":
+        for path in (store / "_claims" / "iris" / other.run_id).iterdir():
+            path.write_text("{")
+    else:
+        shutil.rmtree(store / "_claims")  # or they would say that the run is asking
+        (store / other.ledger.prefix / damaged).write_text("{")
+    assert runs_to_stop(run) == sorted([run.run_id, other.run_id])
 
 
 def test_an_unknown_run_is_refused(bench: Workbench) -> None:

@@ -25,6 +25,7 @@ class Kind(StrEnum):
     UNREADABLE_LEDGER = "unreadable_ledger"
     UNREACHABLE = "unreachable"  # a connection or a store that does not answer
     BROKEN_BATCH = "broken_batch"
+    BATCH_WITHOUT_FILE = "batch_without_file"  # HITs and ledgers of a batch whose file was removed or renamed
 
 
 @dataclass(frozen=True)

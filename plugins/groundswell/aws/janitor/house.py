@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import re
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -15,7 +15,7 @@ from typing import Any
 
 from groundswell.aws.exceptions import clear_errors
 from groundswell.aws.hooks.sagemaker import GroundswellSageMakerHook
-from groundswell.aws.runs import LabelingRun, open_run
+from groundswell.aws.runs import COMPENSATIONS, LabelingRun, open_run
 from groundswell.ledger import Ledger, RunState, run_key
 from groundswell.ledger.claims import all_held
 from groundswell.ledger.ledger import KINDS
@@ -164,12 +164,18 @@ class Workforces:
         return self._hits[connection]
 
     def foreign(self, batches: Iterable[str]) -> dict[str, int]:
-        """Return connection -> number of HITs that are of none of these batches."""
-        names = set(batches)
+        """Return connection -> number of HITs that are of none of these batches, and no compensation."""
+        names = {*batches, COMPENSATIONS}
         return {
             connection: sum(mark_of(hit).get("batch") not in names for hit in hits)
             for connection, hits in self._hits.items()
         }
+
+    def of_other_batches(self, connection: str, batches: Iterable[str]) -> dict[str, int]:
+        """Return batch -> number of HITs with our annotation that name a batch which is none of these."""
+        names = {*batches, COMPENSATIONS}
+        marks = (mark_of(hit).get("batch") for hit in self._hits.get(connection, ()))
+        return dict(Counter(batch for batch in marks if batch is not None and batch not in names))
 
 
 @contextmanager

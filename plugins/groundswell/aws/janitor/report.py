@@ -33,8 +33,11 @@ def get_findings(store: PartStore, key: str) -> list[Finding]:
 
 def get_clean(store: PartStore, batch: str) -> dict[str, int]:
     """Return what earlier rounds found clean; see :class:`~groundswell.aws.janitor.house.House`."""
-    body = store.get(_clean_key(batch))
-    return {str(run): int(parts) for run, parts in json.loads(body).items()} if body else {}
+    try:
+        found = json.loads(store.get(_clean_key(batch)) or b"{}")
+        return {str(run): int(parts) for run, parts in found.items()}
+    except (ValueError, AttributeError, TypeError):  # only saves reading: what is damaged is written again
+        return {}
 
 
 def put_clean(store: PartStore, batch: str, clean: Mapping[str, int]) -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +17,7 @@ from groundswell.aws.janitor.survey import survey
 from groundswell.aws.runs import open_run
 from groundswell.batches.model import Batch, batch_files
 from groundswell.errors import BatchError
+from groundswell.ledger import PartStore
 
 log = logging.getLogger(__name__)
 
@@ -43,10 +44,12 @@ def _go(folder: Path, names: Sequence[str], rules: Rules, stamp: str, *, repairi
     files = _chosen(known, names)
     broken = [] if names else broken
     everything = list(broken)
+    places: dict[tuple[str, str], PartStore] = {}
     for path, name in files.items():
         findings: list[Finding] = []
         try:
             with open_house(path, workforces, rules) as house:
+                places[house.base.live.connections.mturk, house.base.live.state] = house.base.store
                 house.clean |= get_clean(house.base.store, name)
                 for finding in _findings(house, repairing=repairing):
                     findings.append(finding)
@@ -55,12 +58,18 @@ def _go(folder: Path, names: Sequence[str], rules: Rules, stamp: str, *, repairi
                 put_clean(house.base.store, name, house.clean)
                 for note in house.notes:
                     log.info("%s: %s", name, note)
-        except AirflowException as error:
-            lost = Finding(Kind.UNREACHABLE, name, what="it could not be looked through", evidence=str(error))
+        except Exception as error:  # whatever is wrong with one batch must not hide the others
+            log.warning("batch %s: %s", name, error, exc_info=not isinstance(error, AirflowException))
+            said = str(error) if isinstance(error, AirflowException) else repr(error)
+            lost = Finding(Kind.UNREACHABLE, name, what="it could not be looked through", evidence=said)
             broken.append(lost)
             broken += findings
             findings = [lost, *findings]
         everything += findings
+    if not names:
+        fileless = _fileless(workforces, places, known.values())
+        broken += fileless
+        everything += fileless
     foreign = workforces.foreign(known.values())
     for connection, number in foreign.items():
         log.info("connection %s: %d HITs are somebody else's", connection, number)
@@ -71,6 +80,25 @@ def _go(folder: Path, names: Sequence[str], rules: Rules, stamp: str, *, repairi
         "counts": counts(everything),
         "foreign": foreign,
     }
+
+
+def _fileless(
+    workforces: Workforces, places: Mapping[tuple[str, str], PartStore], known: Iterable[str]
+) -> list[Finding]:
+    """Return the batches that have HITs and ledgers, and no file: their DAG is gone, and nobody collects."""
+    found: dict[str, Finding] = {}
+    for (connection, _), store in places.items():
+        kept = set(store.folders(""))
+        for batch, hits in workforces.of_other_batches(connection, known).items():
+            if batch in kept:
+                found[batch] = Finding(
+                    Kind.BATCH_WITHOUT_FILE,
+                    batch,
+                    what=f"{hits} HITs of a batch that has no batch file any more, or none that can be read",
+                    evidence=f"its ledgers are in {store.uri('')}; nobody collects what workers hand in: put "
+                    "the file back under this name until the janitor has dealt with its runs",
+                )
+    return list(found.values())
 
 
 def _findings(house: House, *, repairing: bool) -> Iterator[Finding]:

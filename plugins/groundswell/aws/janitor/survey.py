@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Set
+from collections.abc import Callable, Iterable, Iterator, Set
 
 from groundswell.aws.janitor.cases import unended_cases
 from groundswell.aws.janitor.findings import Finding, Kind
@@ -23,7 +23,21 @@ def survey(house: House) -> list[Finding]:
     found: list[Finding] = []
     for run_id in over:
         found += _survey_run(house, run_id, busy)
-    return [*found, *_unknown_runs(house), *lost_holds(house), *unended_cases(house)]
+    for look in (_unknown_runs, lost_holds, unended_cases):
+        found += _survey_batch(house, look)
+    return found
+
+
+def _survey_batch(house: House, look: Callable[[House], Iterable[Finding]]) -> list[Finding]:
+    """Return what one look at the batch finds; what it cannot read keeps nobody from the rest."""
+    try:
+        return list(look(house))
+    except LedgerError as error:
+        return [_unreadable(house, "", "what the batch's runs share cannot be read", error)]
+
+
+def _unreadable(house: House, run_id: str, what: str, error: Exception) -> Finding:
+    return Finding(Kind.UNREADABLE_LEDGER, house.name, run=run_id, what=what, evidence=str(error))
 
 
 def _busy(house: House, run_id: str) -> bool:
@@ -42,14 +56,7 @@ def _survey_run(house: House, run_id: str, busy: Set[tuple[str, str]]) -> list[F
             return []
         found = list(_run_findings(house, run, state, busy))
     except LedgerError as error:
-        unreadable = Finding(
-            Kind.UNREADABLE_LEDGER,
-            house.name,
-            run=run_id,
-            what="the ledger cannot be read",
-            evidence=str(error),
-        )
-        return [unreadable]
+        return [_unreadable(house, run_id, "the ledger cannot be read", error)]
     if not found and state.hits.keys() <= state.deleted:
         house.clean[run_id] = house.ledgers[run_id]
     return found

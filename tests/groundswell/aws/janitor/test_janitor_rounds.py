@@ -102,7 +102,7 @@ def test_a_run_that_is_clean_is_not_read_again_until_something_changes(
     row = {"type": "model", "name": "m", "state": "created", "at": "2026-01-01T00:00:00+00:00"}
     run.ledger.append("resources", [row])
     monkeypatch.setattr("groundswell.ledger.Ledger.fold", unread)
-    with pytest.raises(AssertionError, match="read again"):
+    with pytest.raises(AirflowFailException, match="read again"):
         go(broom, ti, monkeypatch)
 
 
@@ -173,3 +173,53 @@ def test_the_table_is_aligned_and_short_and_has_what_is_left_first() -> None:
     assert len({line.index("b ") for line in lines[1:-1]}) == 1
     assert all("found" in line for line in lines[1:-1])
     assert max(map(len, lines)) < 200
+
+
+def test_a_batch_whose_file_was_removed_is_told(
+    broom: Broom, ti: Task, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    run = broom.begin("a")
+    text = Path(run.batch_path).read_text()
+    left = Path(run.batch_path)
+    left.write_text(text.replace(f"name: {broom.name}", "name: another"))
+    with broom.nothing_published(), pytest.raises(AirflowFailException) as caught:
+        go(broom, ti, monkeypatch, repair=True)
+    assert "batch_without_file" in str(caught.value)
+    assert "1 HITs of a batch that has no batch file" in str(caught.value)
+    left.write_text(text)
+    assert go(broom, ti, monkeypatch, repair=True) == {"open_hit_of_dead_run": 1, "result_repaired": 1}
+
+
+def test_hits_of_an_account_that_others_use_are_not_called_a_batch_of_ours(
+    broom: Broom, ti: Task, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    run = broom.begin("a")
+    for mark in ("", "a note", '{"batch": "elsewhere", "run": "0a", "item": "a"}'):
+        broom.post(run, "a", mark=mark)
+    go(broom, ti, monkeypatch, repair=True)
+    assert ti.returned["repair"]["foreign"] == {"mturk_default": 3}
+
+
+@pytest.mark.parametrize("damaged", ["{batch}/{run}/summary.json", "_months/{batch}/2026-01/000000.jsonl"])
+def test_what_is_damaged_does_not_hide_the_rest(
+    broom: Broom, ti: Task, monkeypatch: pytest.MonkeyPatch, damaged: str
+) -> None:
+    torn = broom.begin("a")
+    run = broom.run(["b"], name=broom.name)
+    broom.publish(run)
+    path = broom.folder / "store" / damaged.format(batch=broom.name, run=torn.run_id)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text("{")
+    with pytest.raises(AirflowFailException, match="unreadable_ledger"):
+        go(broom, ti, monkeypatch, repair=True)
+    kinds = {row["kind"]: row["result"] for row in document(broom, run)["findings"]}
+    assert kinds["open_hit_of_dead_run"] == "repaired"
+
+
+def test_what_was_found_clean_is_found_anew_where_that_is_damaged(
+    broom: Broom, ti: Task, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    run = broom.begin("a")
+    run.store.put(f"_janitor/{broom.name}/clean.json", b"{")
+    assert go(broom, ti, monkeypatch, repair=True) == {"open_hit_of_dead_run": 1, "result_repaired": 1}
+    assert json.loads(run.store.get(f"_janitor/{broom.name}/clean.json") or b"") == {}
