@@ -254,7 +254,8 @@ class Terminal(io.StringIO):
         return True
 
 
-def test_a_terminal_is_redrawn_in_place() -> None:
+def test_a_terminal_is_redrawn_in_place(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("COLUMNS", "80")  # a narrow one is told less
     terminal = Terminal()
     display = Display(terminal)
     shot = Snapshot.of(
