@@ -16,6 +16,7 @@ from groundswell.aws.collecting import Wave
 from groundswell.aws.operators.mturk import MTurkCollectAndExtendOperator, MTurkPublishHitsOperator
 from groundswell.aws.publishing import publish_shard
 from groundswell.aws.runs import LabelingRun
+from groundswell.aws.steps.dataset import load_dataset
 from groundswell.ledger import Outcome
 from tests.groundswell.aws.workbench import Killed, Workbench
 
@@ -104,6 +105,23 @@ def test_tasks_that_are_tried_again_look_the_truth_up(bench: Workbench) -> None:
     MTurkCollectAndExtendOperator(task_id="collect", deferrable=False, **which).execute(SECOND_TRY)
     assert bench.again(run).ledger.fold().outcomes == {"a": Outcome.SETTLED}
     bench.check(run, {"a": ["setosa"] * 2})
+
+
+def test_a_run_whose_ledger_is_gone_is_cleared_as_a_whole_and_finds_its_hits(bench: Workbench) -> None:
+    script = {"a": DISAGREE, "b": ["setosa"] * 2}
+    run = bench.run(list(script), task__lifetime="3d")
+    bench.publish(run)
+    bench.answer(run, script)
+    bench.collect(run)
+    shutil.rmtree(bench.folder / "store")
+    bench.clock.offset = timedelta(hours=30)
+    again = bench.again(run)
+    load_dataset(again, relabel=False)
+    bench.reserve(again)
+    publish_shard(again, 0, look_up=True)
+    catch_up(Wave(again, again.ledger.fold()))
+    bench.to_the_end(bench.again(run), script)
+    bench.check(run, script)
 
 
 def test_payments_that_the_workforce_forgot_are_made_by_the_clean_up(
