@@ -103,6 +103,8 @@ def test_the_page_never_scrolls_sideways(opened, name, width) -> None:
     page, _, _ = opened(name, viewport={"width": width, "height": 900})
     page.locator("details").evaluate_all("all => all.forEach((each) => { each.open = true; })")
     assert page.evaluate("document.documentElement.scrollWidth") <= width
+    cut = "all => all.filter((each) => each.scrollWidth > each.clientWidth).length"
+    assert page.locator(".state .scroll").evaluate_all(cut) == 0, "what changed is seen without scrolling"
     drawn = page.locator(".chart svg").evaluate_all(
         "all => all.filter((at) => at.checkVisibility()).map((at) => at.getBoundingClientRect().right)"
     )
