@@ -15,10 +15,11 @@ import pytest
 import yaml
 
 from tests.conftest import CHECKOUT
+from tests.dags.dag_test_script import ANSWER
 from tests.support.cloud_process import CloudProcess
 from tests.support.crowds import quick_crowd
 
-pytestmark = [pytest.mark.dag, pytest.mark.timeout(300)]
+pytestmark = [pytest.mark.dag, pytest.mark.timeout(600)]
 
 BUCKET = "groundswell-small"
 
@@ -33,18 +34,62 @@ def small_cloud(tmp_path_factory: pytest.TempPathFactory) -> Iterator[CloudProce
     cloud.stop()
 
 
+class Airflow:
+    """A process that runs the DAGs of a project, one after another."""
+
+    def __init__(self, project: Path, cloud: CloudProcess) -> None:
+        connection = {
+            "conn_type": "aws",
+            "login": "test",
+            "password": "test",
+            "extra": {"region_name": "us-east-1", "endpoint_url": cloud.endpoint_url},
+        }
+        environment = {
+            **os.environ,
+            "AIRFLOW_HOME": str(project / "airflow"),
+            "AIRFLOW__CORE__DAGS_FOLDER": str(project / "dags"),
+            "AIRFLOW_CONN_AWS_DEFAULT": json.dumps(connection),
+            "AIRFLOW_CONN_MTURK_DEFAULT": json.dumps(connection),
+            "PYTHONPATH": f"{CHECKOUT}:{CHECKOUT / 'plugins'}",
+        }
+        self._errors = (project / "airflow.err").open("w+")
+        self._process = subprocess.Popen(
+            [sys.executable, str(CHECKOUT / "tests/dags/dag_test_script.py")],
+            cwd=project,
+            env=environment,
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=self._errors,
+            text=True,
+        )
+
+    def run(self, **conf: Any) -> dict[str, Any]:
+        assert self._process.stdin is not None
+        assert self._process.stdout is not None
+        self._process.stdin.write(f"{json.dumps({'dag_id': 'labeling_small', 'conf': conf})}\n")
+        self._process.stdin.flush()
+        said = []
+        for line in self._process.stdout:
+            said.append(line)
+            if line.startswith(ANSWER):
+                result: dict[str, Any] = json.loads(line.removeprefix(ANSWER))
+                return result
+        self._errors.seek(0)
+        raise AssertionError("".join(said)[-3000:] + self._errors.read()[-3000:])
+
+    def stop(self) -> None:
+        self._process.kill()
+        self._process.communicate()
+        self._errors.close()
+
+
 @pytest.fixture(scope="module")
-def airflow_home(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """One database for all runs: making it takes longer than a short run."""
-    return tmp_path_factory.mktemp("airflow")
-
-
-@pytest.fixture
-def project(tmp_path: Path) -> Path:
+def project(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A project with one batch of six flowers, labels only."""
-    shutil.copytree(CHECKOUT / "dags", tmp_path / "dags")
-    shutil.copytree(CHECKOUT / "include", tmp_path / "include")
-    path = tmp_path / "include/batches/iris.yaml"
+    folder = tmp_path_factory.mktemp("project")
+    shutil.copytree(CHECKOUT / "dags", folder / "dags")
+    shutil.copytree(CHECKOUT / "include", folder / "include")
+    path = folder / "include/batches/iris.yaml"
     text = path.read_text().replace("groundswell-iris", BUCKET).replace("name: iris\n", "name: small\n")
     batch = yaml.safe_load(text)
     for name in ("training", "endpoint", "evaluation"):
@@ -53,45 +98,22 @@ def project(tmp_path: Path) -> Path:
     batch["output"]["test_items"] = 1
     batch["redundancy"]["experts"] = True
     path.write_text(yaml.safe_dump(batch))
-    data = tmp_path / "include/data/iris.csv"
+    data = folder / "include/data/iris.csv"
     data.write_text("".join(data.read_text().splitlines(keepends=True)[:7]))
-    return tmp_path
+    return folder
 
 
-def run_dag(project: Path, home: Path, cloud: CloudProcess, **conf: Any) -> dict[str, Any]:
-    connection = {
-        "conn_type": "aws",
-        "login": "test",
-        "password": "test",
-        "extra": {"region_name": "us-east-1", "endpoint_url": cloud.endpoint_url},
-    }
-    environment = {
-        **os.environ,
-        "AIRFLOW_HOME": str(home),
-        "AIRFLOW__CORE__DAGS_FOLDER": str(project / "dags"),
-        "AIRFLOW_CONN_AWS_DEFAULT": json.dumps(connection),
-        "AIRFLOW_CONN_MTURK_DEFAULT": json.dumps(connection),
-        "PYTHONPATH": f"{CHECKOUT}:{CHECKOUT / 'plugins'}",
-    }
-    script = CHECKOUT / "tests/dags/dag_test_script.py"
-    ended = subprocess.run(
-        [sys.executable, str(script), "labeling_small", json.dumps(conf)],
-        cwd=project,
-        env=environment,
-        capture_output=True,
-        text=True,
-        timeout=240,
-        check=False,
-    )
-    assert ended.returncode == 0, ended.stdout[-3000:] + ended.stderr[-3000:]
-    result: dict[str, Any] = json.loads(ended.stdout.splitlines()[-1])
-    return result
+@pytest.fixture(scope="module")
+def airflow(project: Path, small_cloud: CloudProcess) -> Iterator[Airflow]:
+    process = Airflow(project, small_cloud)
+    yield process
+    process.stop()
 
 
 def test_six_flowers_become_labels_and_experts_correct_them_though_nothing_is_new(
-    project: Path, airflow_home: Path, small_cloud: CloudProcess
+    project: Path, airflow: Airflow, small_cloud: CloudProcess
 ) -> None:
-    run = run_dag(project, airflow_home, small_cloud)
+    run = airflow.run()
     assert run["state"] == "success"
     assert set(run["tasks"].values()) == {"success"}, run
     key = f"state/small/{run['run_id']}/summary.json"
@@ -102,7 +124,7 @@ def test_six_flowers_become_labels_and_experts_correct_them_though_nothing_is_ne
     assert small_cloud.client("mturk").list_hits()["HITs"] == []
     hand_back(project, small_cloud, "virginica")
     before = small_cloud.client("mturk").get_account_balance()["AvailableBalance"]
-    run = run_dag(project, airflow_home, small_cloud)
+    run = airflow.run()
     assert run["state"] == "success"
     done = {"load_dataset", "consolidate", "write_dataset"}
     asking = {state for task, state in run["tasks"].items() if "." not in task and task not in done}
@@ -125,13 +147,14 @@ def hand_back(project: Path, cloud: CloudProcess, label: str) -> None:
 
 
 def test_a_dataset_that_will_not_do_fails_the_run_before_anything_is_published(
-    project: Path, airflow_home: Path, small_cloud: CloudProcess
+    project: Path, airflow: Airflow, small_cloud: CloudProcess
 ) -> None:
     data = project / "include/data/iris.csv"
     lines = data.read_text().splitlines(keepends=True)
     data.write_text("".join([*lines, lines[-1]]))
     before = small_cloud.client("mturk").get_account_balance()["AvailableBalance"]
-    run = run_dag(project, airflow_home, small_cloud, relabel=True)
+    run = airflow.run(relabel=True)
+    data.write_text("".join(lines))
     assert run["state"] == "failed", "a teardown that succeeds must not hide it"
     assert run["tasks"]["load_dataset"] == "failed"
     assert run["tasks"]["publish_hits"] == run["tasks"]["plan_spend"] == "upstream_failed"

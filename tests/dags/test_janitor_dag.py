@@ -18,6 +18,7 @@ import yaml
 from groundswell.ledger import FolderStore
 from groundswell.ledger.claims import release
 from tests.conftest import CHECKOUT
+from tests.dags.dag_test_script import ANSWER
 from tests.groundswell.aws.desk import Served, connection, served_market
 from tests.groundswell.aws.janitor.broom import Broom
 
@@ -96,7 +97,8 @@ def test_a_run_takes_what_a_dead_run_left_off_the_market(
     }
     script = CHECKOUT / "tests/dags/dag_test_script.py"
     ended = subprocess.run(
-        [sys.executable, str(script), "janitor", json.dumps({"repair": True, "grace": "0s"})],
+        [sys.executable, str(script)],
+        input=json.dumps({"dag_id": "janitor", "conf": {"repair": True, "grace": "0s"}}),
         cwd=project,
         env=environment,
         capture_output=True,
@@ -105,7 +107,7 @@ def test_a_run_takes_what_a_dead_run_left_off_the_market(
         check=False,
     )
     assert ended.returncode == 0, ended.stdout[-3000:] + ended.stderr[-3000:]
-    result = json.loads(ended.stdout.splitlines()[-1])
+    result = json.loads(ended.stdout.splitlines()[-1].removeprefix(ANSWER))
     assert result["state"] == "success", ended.stdout[-6000:]
     assert set(result["tasks"].values()) == {"success"}
     assert broom.status(hit) == "Disposed", "its claims had lapsed, so nobody clears the run any more"

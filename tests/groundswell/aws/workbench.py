@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import copy
+import functools
 import uuid
 from collections import Counter
 from collections.abc import Mapping, Sequence
@@ -30,6 +32,13 @@ from workforce.market import Market
 CHECKOUT = Path(__file__).parents[3]
 KEYS = {name: AccessKey(name, name, account) for name, account in [("test", "000000000000")]}
 Labels = Mapping[str, Sequence[str]]
+
+
+@functools.cache
+def _iris() -> dict[str, Any]:
+    """The example's batch; reading YAML takes longer than most of a test does."""
+    batch: dict[str, Any] = yaml.safe_load((CHECKOUT / "include/batches/iris.yaml").read_text())
+    return batch
 
 
 class ShiftedClock:
@@ -64,7 +73,7 @@ class Workbench:
 
     def batch_file(self, items: Sequence[str], **changes: Any) -> Path:
         """Write a batch file like iris.yaml over these items; ``section__option`` changes an option."""
-        batch = yaml.safe_load((CHECKOUT / "include/batches/iris.yaml").read_text())
+        batch = copy.deepcopy(_iris())
         for name in ("training", "endpoint", "evaluation"):
             del batch[name]
         batch["state"] = "store"
