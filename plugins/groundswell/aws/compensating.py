@@ -199,13 +199,17 @@ class Compensation:
         status = there["AssignmentStatus"]
         if status != "Rejected":
             raise CompensationError(f"assignment {assignment} is {status}, not Rejected: nothing to undo")
-        late = there["SubmitTime"] + OVERRIDE_TIME < datetime.now(UTC)
-        if late or self.run.mturk.is_gone(there["HITId"]):
+        if self._is_too_late(there):
             # The worker gets the money at least
             if self._may_get_bonus(there):
                 return self._planned(BONUS, reward, bonus_fee_cents(reward), found)
             return self._planned(MAKE_UP, reward, fee_cents(reward, 1), found)
         return self._planned(UNDO, reward, fee, found)
+
+    def _is_too_late(self, there: Row) -> bool:
+        """Return whether the service takes the rejection of an assignment back no more."""
+        late: bool = there["SubmitTime"] + OVERRIDE_TIME < datetime.now(UTC)
+        return late or self.run.mturk.is_gone(there["HITId"])
 
     def _planned(self, mode: str, cents: int, fee: int, found: Row | None) -> dict[str, Any]:
         return {
@@ -307,10 +311,10 @@ class Compensation:
     # paying
 
     def _is_paid(self, fixed: Row) -> bool:
-        if fixed["mode"] == UNDO:
+        state = self.ledger.fold("bonuses", "payments")
+        if fixed["mode"] == UNDO and not state.bonuses:
             state = Ledger(self.run.store, self.case.batch, str(fixed["run_id"])).fold("payments")
             return fixed["assignment"] in state.payments
-        state = self.ledger.fold("bonuses", "payments")
         return bool(state.bonuses or state.payments)
 
     def _send_bonus(self, fixed: Row) -> None:
@@ -337,6 +341,12 @@ class Compensation:
     def _take_back(self, fixed: Row) -> None:
         """Approve the rejected assignment; the payment belongs to the run whose answer it is."""
         assignment = str(fixed["assignment"])
+        there = self.run.mturk.assignment(assignment)
+        if there is not None and there["AssignmentStatus"] == "Rejected" and self._is_too_late(there):
+            # A person took some time to approve it: the worker gets the money at least
+            log.warning("assignment %s stays rejected by now; its reward is sent as a bonus", assignment)
+            self._send_bonus({**fixed, "fee_cents": bonus_fee_cents(int(fixed["cents"]))})
+            return
         self.run.mturk.override(assignment, self.case.message)
         ledger = Ledger(self.run.store, self.case.batch, str(fixed["run_id"]))
         state = ledger.fold("answers", "payments")

@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 from airflow.sdk.exceptions import AirflowFailException, AirflowSkipException, TaskDeferred
 
+from groundswell.aws import compensating
 from groundswell.aws.compensating import approver, opened
 from groundswell.aws.runs import LabelingRun, all_ledgers
 from groundswell.aws.sensors.make_up import MTurkHitSensor
@@ -119,8 +120,11 @@ class TestBonus:
             planned = plan(desk, case | {"assignment": named})
             assert (planned["mode"], planned["fee_cents"]) == ("make_up", 30)
         case["assignment"] = old
-        assert pay(desk, case)["mode"] == "make_up"
-        assert plan(desk, case)["mode"] == "make_up"
+        offered = pay(desk, case)
+        assert plan(desk, case)["mode"] == offered["mode"] == "make_up"
+        desk._mturk.expire(offered["hit"])
+        with pytest.raises(AirflowFailException, match="did not take the make-up HIT"):
+            settle(desk, case)  # nothing of it is left for the tests that follow
         worked(desk, case["worker_id"])
         assert plan(desk, case | {"case": f"{case['case']}-2"})["mode"] == "bonus"
 
@@ -335,6 +339,22 @@ class TestUndo:
         assert "The rejection itself stays" in planned["text"]
         pay(desk, case, planned)
         assert earned(desk, case["worker_id"]) == 5
+
+    def test_too_late_by_the_time_that_somebody_approves_it(
+        self, desk: Desk, case: dict[str, Any], monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        """The case is fixed: it would fail for good, and the janitor would stay red."""
+        run = self.rejected(desk, case)
+        planned = plan(desk, case)
+        assert planned["mode"] == "undo_rejection"
+        spent = run.ledger.fold().spent_cents
+        monkeypatch.setattr(compensating, "OVERRIDE_TIME", timedelta())
+        for _ in range(2):
+            pay(desk, case, planned)
+            assert earned(desk, case["worker_id"]) == 5
+        assert plan(desk, case)["done"]
+        assert run.ledger.fold().spent_cents == spent, "the bonus is in the record of the case"
+        assert len(desk._mturk.bonuses(assignment_id=case["assignment"])) == 1
 
     def test_what_is_not_rejected_cannot_be_undone(self, desk: Desk, case: dict[str, Any]) -> None:
         _, assignment = worked(desk, case["worker_id"])
