@@ -1,16 +1,17 @@
-"""The real stack in a folder of its own: Airflow's four processes and the local cloud."""
+"""The real stack, Airflow's four processes and the local cloud: the last tests on it, which take it down."""
 
 from __future__ import annotations
 
 import ipaddress
 import os
+import shutil
 import signal
-from collections.abc import Iterator
 from pathlib import Path
 
 import psutil
 import pytest
 
+from tests.airflow.live import Live
 from tests.support.ports import stack_ports
 from tools.stack import processes, session
 from tools.stack.control import AIRFLOW, CLOUD, FIRST_DAG, Stack
@@ -20,15 +21,9 @@ from tools.stack.layout import ROOT, Layout
 pytestmark = [pytest.mark.airflow, pytest.mark.timeout(600)]
 
 
-@pytest.fixture(scope="module")
-def stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
-    folder = tmp_path_factory.mktemp("stack") / "state"
-    made = Stack(Layout(root=ROOT, folder_name=str(folder)))
-    try:
-        made.up({**os.environ, **stack_ports()}, crowd=None)
-        yield made
-    finally:
-        made.down()
+@pytest.fixture
+def stack(live: Live) -> Stack:
+    return live.stack
 
 
 def family(stack: Stack) -> list[psutil.Process]:
@@ -56,10 +51,10 @@ def test_everything_listens_on_loopback_only(stack: Stack) -> None:
     assert [address for address in listening if not ipaddress.ip_address(address.ip).is_loopback] == []
 
 
-def test_up_again_changes_nothing(stack: Stack) -> None:
+def test_up_again_changes_nothing(live: Live, stack: Stack) -> None:
     before = pids(stack)
     assert set(before) == {CLOUD, *AIRFLOW}
-    stack.up(os.environ, crowd=None)
+    stack.up(os.environ, crowd=live.session.crowd)
     assert pids(stack) == before
 
 
@@ -68,11 +63,11 @@ def test_up_on_other_ports_is_refused_while_it_runs(stack: Stack) -> None:
         stack.up({"AIRFLOW_PORT": "1"}, crowd=None)
 
 
-def test_a_killed_process_is_started_again_by_up(stack: Stack) -> None:
+def test_a_killed_process_is_started_again_by_up(live: Live, stack: Stack) -> None:
     before = pids(stack)
     os.kill(before["triggerer"], signal.SIGKILL)
     assert processes.left_running([psutil.Process(before["triggerer"])]) == []
-    stack.up(os.environ, crowd=None, dag=FIRST_DAG)
+    stack.up(os.environ, crowd=live.session.crowd, dag=FIRST_DAG)
     after = pids(stack)
     assert after.pop("triggerer") != before.pop("triggerer")
     assert after == before
@@ -105,7 +100,7 @@ def test_down_leaves_nothing_running_and_keeps_the_state(stack: Stack) -> None:
     assert (stack.layout.cloud / "workforce.db").is_file()
 
 
-def test_a_dag_file_that_cannot_be_read_is_said_at_once(tmp_path: Path) -> None:
+def test_a_dag_file_that_cannot_be_read_is_said_at_once(fresh_database: Path, tmp_path: Path) -> None:
     """`up` on a checkout whose DAG is broken ends with the reason, not with a time-out."""
     root = tmp_path / "checkout"
     (root / "dags").mkdir(parents=True)
@@ -114,6 +109,7 @@ def test_a_dag_file_that_cannot_be_read_is_said_at_once(tmp_path: Path) -> None:
     for package in ("localcloud", "workforce", ".venv-emulator", ".venv-training"):
         (root / package).symlink_to(ROOT / package)
     broken = Stack(Layout(root=root))
+    shutil.copytree(fresh_database, broken.layout.airflow_home)
     try:
         with pytest.raises(StackError, match=r"labeling\.py: ModuleNotFoundError: .*no_such_module_here"):
             broken.up({**os.environ, **stack_ports()}, crowd=None)
