@@ -3,18 +3,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from groundswell.ledger import FolderStore, Ledger
-
-
-class Counting(FolderStore):
-    """Notes which parts are read."""
-
-    def __init__(self, folder: Path) -> None:
-        super().__init__(folder)
-        self.read: list[str] = []
-
-    def get(self, key: str) -> bytes | None:
-        self.read.append(key)
-        return super().get(key)
+from tests.support.noting_stores import NotingStore
 
 
 def answer(number: int) -> dict[str, object]:
@@ -22,7 +11,7 @@ def answer(number: int) -> dict[str, object]:
 
 
 def test_only_what_is_new_is_read(tmp_path: Path) -> None:
-    store = Counting(tmp_path)
+    store = NotingStore(tmp_path)
     mine, twin = Ledger(store, "flowers", "run"), Ledger(store, "flowers", "run")
     mine.append("answers", [answer(1)])
     state = mine.fold()

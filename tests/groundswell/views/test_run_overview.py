@@ -12,6 +12,7 @@ import pytest
 from groundswell.ledger import FolderStore, Ledger
 from groundswell.views.expecting import NO_PACE, TOO_FAR
 from groundswell.views.overview import Point, RunOverview, overview, overviews
+from tests.support.noting_stores import NotingStore
 
 NOW = datetime(2026, 3, 1, 12, tzinfo=UTC)
 PROGRESS: dict[str, Any] = {
@@ -52,21 +53,9 @@ SUMMARY = {
 }
 
 
-class Counting(FolderStore):
-    """Notes what is read."""
-
-    def __init__(self, folder: Path) -> None:
-        super().__init__(folder)
-        self.read: list[str] = []
-
-    def get(self, key: str) -> bytes | None:
-        self.read.append(key)
-        return super().get(key)
-
-
 @pytest.fixture
-def store(tmp_path: Path) -> Counting:
-    return Counting(tmp_path)
+def store(tmp_path: Path) -> NotingStore:
+    return NotingStore(tmp_path)
 
 
 def put(store: FolderStore, run_id: str, **documents: dict[str, Any]) -> None:
@@ -74,7 +63,7 @@ def put(store: FolderStore, run_id: str, **documents: dict[str, Any]) -> None:
         Ledger(store, "iris", run_id).put_document(f"{name}.json", document)
 
 
-def test_a_run_under_way(store: Counting) -> None:
+def test_a_run_under_way(store: NotingStore) -> None:
     put(store, "r", progress=PROGRESS)
     assert overview(store, "iris", "r", now=NOW) == RunOverview(
         batch="iris",
@@ -100,7 +89,7 @@ def test_a_run_under_way(store: Counting) -> None:
     )
 
 
-def test_a_finished_run_goes_by_its_summary(store: Counting) -> None:
+def test_a_finished_run_goes_by_its_summary(store: NotingStore) -> None:
     put(store, "r", progress=PROGRESS, summary=SUMMARY)
     found = overview(store, "iris", "r", now=NOW)
     assert (found.finished, found.settled, found.open, found.answers, found.stale) == (True, 6, 0, 25, 30.0)
@@ -109,7 +98,7 @@ def test_a_finished_run_goes_by_its_summary(store: Counting) -> None:
     assert (found.worst_cents, found.budget_cents) == (150, 900)
 
 
-def test_differences_between_the_books_are_those_of_the_summary(store: Counting) -> None:
+def test_differences_between_the_books_are_those_of_the_summary(store: NotingStore) -> None:
     put(store, "r", progress=PROGRESS, summary=SUMMARY | {"differences": 7})
     put(store, "old", progress=PROGRESS, summary=SUMMARY)
     put(store, "on", progress=PROGRESS, summary={"updated": "2026-03-01T10:00:00+00:00", "differences": 7})
@@ -117,13 +106,13 @@ def test_differences_between_the_books_are_those_of_the_summary(store: Counting)
     assert found == {"r": 7, "old": None, "on": None}
 
 
-def test_a_run_that_was_cleared_after_its_summary_goes_on(store: Counting) -> None:
+def test_a_run_that_was_cleared_after_its_summary_goes_on(store: NotingStore) -> None:
     put(store, "r", progress=PROGRESS, summary=SUMMARY | {"updated": "2026-03-01T10:00:00+00:00"})
     found = overview(store, "iris", "r", now=NOW)
     assert (found.finished, found.settled, found.pace) == (False, 5, 7.0)
 
 
-def test_an_old_document_is_still_read(store: Counting) -> None:
+def test_an_old_document_is_still_read(store: NotingStore) -> None:
     put(store, "r", progress={name: PROGRESS[name] for name in OLD})
     found = overview(store, "iris", "r", now=NOW)
     assert (found.items, found.settled, found.given_up, found.answers) == (10, 5, {"unknown": 2}, 21)
@@ -160,14 +149,14 @@ HALF |= {"updated": "2026-03-01T10:00:00+00:00", "eta": "2026-03-01T12:00:00+00:
     ],
 )
 def test_the_end_is_that_of_the_whole_plan(
-    store: Counting, changed: dict[str, Any], eta: str | None, why: str | None
+    store: NotingStore, changed: dict[str, Any], eta: str | None, why: str | None
 ) -> None:
     put(store, "r", progress=PROGRESS | HALF | changed)
     found = overview(store, "iris", "r", now=NOW)
     assert (found.eta, found.no_eta) == (eta, why)
 
 
-def test_a_young_run_is_not_taken_for_a_slow_one(store: Counting) -> None:
+def test_a_young_run_is_not_taken_for_a_slow_one(store: NotingStore) -> None:
     """Its pace is that of the minutes since it began, as in the forecast of the items that were asked."""
     young = {"timeline": [{"at": "2026-03-01T09:50:00+00:00", "answers": 0, "settled": 0, "spent_cents": 0}]}
     changed = {"planned_items": 16, "pace": 28, "eta": "2026-03-01T10:10:00+00:00"}
@@ -177,7 +166,7 @@ def test_a_young_run_is_not_taken_for_a_slow_one(store: Counting) -> None:
 
 
 @pytest.mark.parametrize("body", [b"{", b"[]", b"\xff\xfe", b"", b"[" * 100_000])
-def test_a_damaged_document_is_told_of(store: Counting, body: bytes) -> None:
+def test_a_damaged_document_is_told_of(store: NotingStore, body: bytes) -> None:
     put(store, "r", summary=SUMMARY)
     store.put("iris/r/progress.json", body)
     found = overview(store, "iris", "r", now=NOW)
@@ -186,7 +175,7 @@ def test_a_damaged_document_is_told_of(store: Counting, body: bytes) -> None:
     assert (found.settled, found.finished) == (6, True)
 
 
-def test_values_of_other_types_are_passed_over(store: Counting) -> None:
+def test_values_of_other_types_are_passed_over(store: NotingStore) -> None:
     odd: list[Any] = [None, "x", -1, True, [], {}, float("inf")]
     for value in odd:
         put(store, "r", progress=dict.fromkeys(PROGRESS, value))
@@ -194,13 +183,13 @@ def test_values_of_other_types_are_passed_over(store: Counting) -> None:
         assert replace(found, given_up={}) == RunOverview(batch="iris", run_id="r"), value
 
 
-def test_a_run_without_documents(store: Counting) -> None:
+def test_a_run_without_documents(store: NotingStore) -> None:
     Ledger(store, "iris", "manual__2026-02-01T00:00:00+00:00").append("items", [{"item": "a", "values": {}}])
     [found] = overviews(store, "iris", now=NOW)
     assert (found.run_id, found.updated, found.stale) == ("manual__2026-02-01T00:00:00+00:00", None, None)
 
 
-def test_newest_first_and_no_more_is_read_than_is_shown(store: Counting) -> None:
+def test_newest_first_and_no_more_is_read_than_is_shown(store: NotingStore) -> None:
     names = [f"scheduled__2026-01-{day:02d}T00:00:00+00:00" for day in range(1, 29)]
     for name in names:
         put(store, name, progress=PROGRESS)
@@ -214,14 +203,14 @@ def test_newest_first_and_no_more_is_read_than_is_shown(store: Counting) -> None
     assert found.index("manual__2026-01-15T12:00:00.5+02:00") == found.index(names[14]) - 1
 
 
-def test_a_run_whose_id_has_a_slash(store: Counting) -> None:
+def test_a_run_whose_id_has_a_slash(store: NotingStore) -> None:
     for name in ("manual/2027", "manual/2026"):
         Ledger(store, "iris", name).append("items", [{"item": "a", "values": {}}])
         put(store, name, progress=PROGRESS | {"updated": f"{name[-4:]}-01-01T00:00:00+00:00"})
     assert [each.run_id for each in overviews(store, "iris", now=NOW)] == ["manual/2027", "manual/2026"]
 
 
-def test_no_runs(store: Counting) -> None:
+def test_no_runs(store: NotingStore) -> None:
     assert overviews(store, "iris") == []
 
 
@@ -239,14 +228,14 @@ def test_no_runs(store: Counting) -> None:
     ],
 )
 def test_times_and_numbers_that_cannot_be(
-    store: Counting, changed: dict[str, Any], shown: dict[str, Any]
+    store: NotingStore, changed: dict[str, Any], shown: dict[str, Any]
 ) -> None:
     Ledger(store, "iris", "run").put_document("progress.json", PROGRESS | changed)
     found = overview(store, "iris", "run", now=NOW)
     assert {name: getattr(found, name) for name in shown} == shown
 
 
-def test_a_run_id_with_a_time_that_cannot_be_hides_no_other_run(store: Counting) -> None:
+def test_a_run_id_with_a_time_that_cannot_be_hides_no_other_run(store: NotingStore) -> None:
     for run_id in ("manual__0001-01-01T00:00:00+05:00", "scheduled__2026-03-01T00:00:00+00:00"):
         Ledger(store, "iris", run_id).put_document("progress.json", PROGRESS)
     assert len(overviews(store, "iris")) == 2

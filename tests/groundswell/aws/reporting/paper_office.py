@@ -19,6 +19,7 @@ from groundswell.aws.reporting.window import Window
 from groundswell.aws.runs import LabelingRun
 from tests.groundswell.aws.paper_desk import Bucket, PaperDesk
 from tests.groundswell.aws.reporting.private_days import reports_in
+from tests.support.noting_stores import NotingStore
 
 #: When the run of these tests begins. On a morning the day before is due.
 FIRST = date(2026, 11, 2)
@@ -28,16 +29,8 @@ sources: {worker_activity: null, workteam: null, labeling_jobs: null, cognito: f
 """
 
 
-class Noting(Bucket):
+class NotingBucket(NotingStore, Bucket):
     """Notes which keys are read; can be broken."""
-
-    def __init__(self, folder: Path) -> None:
-        super().__init__(folder)
-        self.read: list[str] = []
-
-    def get(self, key: str) -> bytes | None:
-        self.read.append(key)
-        return super().get(key)
 
 
 class Office:
@@ -46,7 +39,7 @@ class Office:
     def __init__(self, folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
         self.folder, self.patch = folder, monkeypatch
         self.desk = PaperDesk(folder, monkeypatch)
-        self.store = Noting(folder / "store")
+        self.store = NotingBucket(folder / "store")
         self.desk.keep_in(self.store)
         self.reports = reports_in(folder, LEDGERS_ONLY)
         self.inputs = Inputs.of(self.reports)
