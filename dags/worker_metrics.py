@@ -147,7 +147,8 @@ def report_day(day: Entry) -> Entry:
         return report(reports, day)
 
 
-# Also where a day failed, or a source: months and what is too old do not wait for it, and then this fails
+# Also where a day failed, or a source: months, what is too old, and whoever waits for the asset do not wait
+# for it. Of a task that fails Airflow tells no asset event: what is wrong is for the next one to fail with
 @task(trigger_rule=TriggerRule.ALL_DONE_MIN_ONE_SUCCESS)
 def publish(
     written: list[Entry], changed: list[Entry] | None, days: list[Entry], outlet_events: Any = None
@@ -164,8 +165,16 @@ def publish(
             mark_reported(reports, days)
         result = finish(reports, done, datetime.now(UTC), wanted=wanted)
         asset = report_asset(reports.settings)
-    outlet_events[asset].extra = {name: result[name] for name in ("days", "revised", "anomalies")}
+    outlet_events[asset].extra = {name: result[name] for name in ("days", "revised", "failed", "anomalies")}
     return result
+
+
+@task
+def verify(result: Entry) -> None:
+    """Fails where a day was not written, or a day or month is damaged, and says which; all else is done."""
+    from groundswell.aws.reporting.publishing import verify as check
+
+    check(result)
 
 
 @task(
@@ -210,6 +219,7 @@ def worker_metrics_dag(settings: ReportSettings) -> DAG:
         published = publish.override(outlets=[report_asset(settings)])(written, changed, days)
         chain(activity, told_by_events, changed)
         chain(ledgers, changed)
+        verify(published)
         if settings.notify:
             notify.partial(result=published).expand(number=list(range(len(settings.notify))))
     return dag

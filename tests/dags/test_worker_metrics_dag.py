@@ -10,6 +10,7 @@ import shutil
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
+from contextlib import nullcontext
 from datetime import UTC, date, datetime, time, timedelta
 from pathlib import Path
 from types import SimpleNamespace
@@ -17,8 +18,11 @@ from typing import Any
 
 import pytest
 import yaml
+from airflow.sdk.exceptions import AirflowFailException
 
+from groundswell.aws.reporting import opening
 from tests.conftest import CHECKOUT
+from tests.groundswell.aws.reporting.private_days import DAY, entry, reports_in, usual, write
 from tests.support.cloud_process import CloudProcess
 
 BUCKET = "groundswell-reports"
@@ -41,6 +45,7 @@ def test_a_run_collects_side_by_side_and_reports_day_by_day(dagbag: Any) -> None
     publish = dag.get_task("publish")
     assert publish.upstream_task_ids == {"report_day", "changed_days", "window"}
     assert publish.trigger_rule == "all_done_min_one_success", "a day that fails does not hold up the rest"
+    assert publish.downstream_task_ids == {"verify"}, "which fails instead"
     assert "notify" not in dag.task_ids, "nobody is told unless the settings say so"
     assert all(task.doc_md or task.partial_kwargs["doc_md"] for task in dag.tasks)
 
@@ -80,6 +85,29 @@ def test_the_asset_is_the_reports(dagbag: Any) -> None:
         "reports/worker_metrics",
         "s3://groundswell-reports/worker-metrics/days",
     )
+
+
+def test_days_that_are_written_have_their_event_though_another_failed(
+    dagbag: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Airflow takes events only from tasks that succeed."""
+    reports = reports_in(tmp_path)
+    monkeypatch.setattr(opening, "open_reports", lambda _: nullcontext(reports))
+    dag, failed = dagbag.dags["worker_metrics"], DAY - timedelta(days=1)
+    days = [entry(failed), entry(DAY)]
+    asset = runpy.run_path(str(CHECKOUT / "dags" / "worker_metrics.py"))["report_asset"](reports.settings)
+    told = {asset: SimpleNamespace(extra=None)}
+    result = dag.get_task("publish").python_callable(
+        [write(reports, DAY, usual(DAY))], days, days, outlet_events=told
+    )
+    assert told[asset].extra == {
+        "days": [str(DAY)],
+        "revised": [],
+        "failed": [str(failed)],
+        "anomalies": 0,
+    }
+    with pytest.raises(AirflowFailException, match=f"{failed} was not written"):
+        dag.get_task("verify").python_callable(result)
 
 
 @pytest.mark.parametrize("name", ["worker_metrics", "forget_worker"])
@@ -131,6 +159,7 @@ def test_each_notifier_has_a_task_of_its_own(settings_bag: Callable[[str, str], 
     dag = settings_bag("names:", some).dags["worker_metrics"]
     notify = dag.get_task("notify")
     assert notify.upstream_task_ids == {"publish"}
+    assert dag.get_task("verify").upstream_task_ids == {"publish"}, "and people are told of the other days"
     assert notify.op_kwargs_expand_input.value == {"number": [0, 1]}
     assert notify.downstream_task_ids == set()
 

@@ -53,6 +53,10 @@ _TWINS = 20
 _SAYS = ("digest", "provisional", "sealed")
 
 
+class Overtaken(ReportError):
+    """Raised where another revision of a day came before the one that was made for it."""
+
+
 @dataclass(frozen=True)
 class Published:
     """What came of publishing a day: its current revision, and whether it was written now."""
@@ -149,6 +153,7 @@ class ReportStore:
         kind: Kind | None = None,
         sealed: str | None = None,
         anew: bool = False,
+        follows: int | None = None,
         more: Mapping[str, Any] | None = None,
     ) -> Published:
         """Make these files the current revision of a day, unless they are it already.
@@ -164,11 +169,15 @@ class ReportStore:
         :param kind: told from the revision before where it is not given.
         :param sealed: see :meth:`current`; what was sealed stays so.
         :param anew: write a revision although it says the same.
+        :param follows: the revision that the files were made after, 0 for none; None for whichever it is.
         :param more: what else the record says.
+        :raises Overtaken: there is another revision than the one that this was to follow.
         :raises ReportError: others publish the same day all the time.
         """
         for _ in range(_TWINS):
             latest = self.latest(day)
+            if follows is not None and follows != (latest["revision"] if latest else 0):
+                raise Overtaken(f"the report of {day} was written by another meanwhile")
             record = _next(day, latest, digest, totals, provisional, kind, why) | dict(more or {})
             record["sealed"] = sealed or (latest or {}).get("sealed")
             if latest and not anew and all(latest[name] == record[name] for name in _SAYS):
@@ -181,7 +190,15 @@ class ReportStore:
             key = f"{_of(day)}revisions/{record['revision']}/record.json"
             if self.public.put_if_absent(key, _encoded(record)):
                 return Published(record["revision"], True, self._point(day, record))
+            self._drop(day, record)
         raise ReportError(f"the report of {day} is being written by others all the time; run this again")
+
+    def _drop(self, day: date, record: Record) -> None:
+        """Remove the files of a revision whose number another one has got: it never comes to be."""
+        other = self.revision(day, record["revision"])
+        if other and other["folder"] != record["folder"] and isinstance(self.public, RemovableStore):
+            for key in reversed(_readable_first(self.public.keys(f"{_of(day)}{record['folder']}"))):
+                self.remove(key)
 
     def latest(self, day: date) -> Record | None:
         """Return the record of the newest revision that is whole, which ``current.json`` may not name yet."""

@@ -7,11 +7,13 @@ is kept with each day: ``read``; ``absent``: it has nothing; ``off``: the settin
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from datetime import date, timedelta
-from typing import TYPE_CHECKING, Any
+from functools import partial
+from typing import TYPE_CHECKING, Any, TypeVar
 
+from groundswell.aws.reporting.damage import DamagedInput
 from groundswell.aws.reporting.inputs import Inputs
 from groundswell.aws.reporting.opening import Reports
 from groundswell.aws.reporting.window import Window
@@ -34,6 +36,8 @@ Result = dict[str, Any]
 Row = Mapping[str, Any]
 Entries = Sequence[Mapping[str, Any]]
 
+R = TypeVar("R")
+
 log = logging.getLogger(__name__)
 
 
@@ -44,7 +48,7 @@ def collect_activity(reports: Reports, entries: Entries) -> Result:
     from groundswell.aws.reporting import activity
     from groundswell.reports.activity import SOURCE
 
-    settings, window, inputs = reports.settings, Window.of(entries).due, Inputs.of(reports)
+    settings, window, inputs = reports.settings, Window.of(entries).due, Inputs.reading(reports)
     if settings.sources.worker_activity is None or not window.days:
         return _switched_off(inputs, window, SOURCE)
     hook = CloudWatchLogsHook(aws_conn_id=settings.connections.aws)
@@ -66,7 +70,9 @@ def collect_activity(reports: Reports, entries: Entries) -> Result:
                 found[day].append(rows)
     new = {day: inputs.add_activity(day, _together(frames)) for day, frames in found.items() if frames}
     problems += _too_late(reports, {came: _together(late[came]) for came in window.days if came in late})
-    _keep_source(inputs, window, SOURCE, problems)
+    # Where the log has nothing any more of a day whose events are damaged, what was known of it stays
+    silent = _readable((day for day in window.days if day not in new), inputs.activity)
+    _keep_source(inputs, [day for day in window.days if day in new or day in silent], SOURCE, problems)
     log.info("%d new events of private workers", sum(new.values()))
     return {"new": {day.isoformat(): count for day, count in new.items() if count}}
 
@@ -78,32 +84,37 @@ def collect_workteam(reports: Reports, entries: Entries) -> Result:
     from groundswell.aws.reporting import workteam
     from groundswell.reports.workteam import SOURCE, seen
 
-    settings, window, inputs = reports.settings, Window.of(entries).due, Inputs.of(reports)
+    settings, window, inputs = reports.settings, Window.of(entries).due, Inputs.reading(reports)
     source = settings.sources.workteam
     if source is None or not window.days:
         for day in window.days:
             inputs.put_workteam(day, ())
         return _switched_off(inputs, window, SOURCE)
-    before = {day: inputs.workteam(day) for day in window.days}
+    before = _readable(window.days, inputs.workteam)
+    events = _readable(window.days, lambda day: seen(inputs.activity(day)))
     pulled = workteam.pull(
         CloudWatchHook(aws_conn_id=settings.connections.aws),
         source.namespace,
         window.first,
         window.last,
         settings.zone,
-        events={day: seen(inputs.activity(day)) for day in window.days},
+        events={day: events.get(day, set()) for day in window.days},
         now=window.now,
     )
     count = 0
     for day in window.days:
         points, problems = pulled[day]
-        if not points and before[day]:
+        known = before.get(day, [])
+        if day not in events or (day not in before and not points):
+            log.warning("%s: its metrics stay as they are: something that was kept is damaged", day)
+            continue
+        if not points and known:
             # CloudWatch keeps metrics for a while only; what it said then is not taken back
             log.info("%s: CloudWatch has no metrics any more; those read before stay", day)
-            points, problems = before[day], []
+            points, problems = known, []
         elif any(problem.kind == workteam.NOT_ANSWERED for problem in problems):
             # A reading that broke off takes nothing back either
-            points = [*_unread(before[day], points), *points]
+            points = [*_unread(known, points), *points]
         inputs.put_workteam(day, points)
         inputs.put_source(day, SOURCE, READ if points else ABSENT, problems)
         count += len(points)
@@ -118,12 +129,14 @@ def collect_jobs(reports: Reports, entries: Entries) -> Result:
     from groundswell.aws.reporting import jobs
     from groundswell.reports.workteam import seen
 
-    settings, window, inputs = reports.settings, Window.of(entries).due, Inputs.of(reports)
+    settings, window, inputs = reports.settings, Window.of(entries).due, Inputs.reading(reports)
     source = settings.sources.labeling_jobs
     if source is None or not window.days:
         for day in window.days:
             inputs.put_jobs(day, ())
         return _switched_off(inputs, window, jobs.SOURCE)
+    before = _readable(window.days, inputs.jobs)
+    events = _readable(window.days, lambda day: seen(inputs.activity(day)))
     pulled = jobs.pull(
         GroundTruthHook(aws_conn_id=settings.connections.aws),
         CloudWatchHook(aws_conn_id=settings.connections.aws),
@@ -131,13 +144,16 @@ def collect_jobs(reports: Reports, entries: Entries) -> Result:
         window.first,
         window.last,
         settings.zone,
-        events={day: seen(inputs.activity(day)) for day in window.days},
+        events={day: events.get(day, set()) for day in window.days},
         now=window.now,
     )
     count = 0
     for day in window.days:
         rows, problems = pulled[day]
-        inputs.put_jobs(day, _with_known_counts(rows, inputs.jobs(day)))
+        if day not in events or (day not in before and not rows):
+            log.warning("%s: its jobs stay as they are: something that was kept is damaged", day)
+            continue
+        inputs.put_jobs(day, _with_known_counts(rows, before.get(day, ())))
         inputs.put_source(day, jobs.SOURCE, READ if rows else ABSENT, problems)
         count += len(rows)
     return {"jobs": count}
@@ -155,7 +171,7 @@ def collect_ledgers(reports: Reports, entries: Entries, *, last_try: bool = Fals
     from groundswell.aws.reporting.looking import batches_of
     from groundswell.aws.reporting.marks import Marks
 
-    settings, window, inputs = reports.settings, Window.of(entries), Inputs.of(reports)
+    settings, window, inputs = reports.settings, Window.of(entries), Inputs.reading(reports)
     folder, marks = settings.sources.batches, Marks(reports.private)
     there = folder is not None and folder.is_dir()
     batches, problems = batches_of(folder) if folder is not None and there else ([], [])
@@ -171,7 +187,13 @@ def collect_ledgers(reports: Reports, entries: Entries, *, last_try: bool = Fals
         whole.append(pulled.whole)
         failed += pulled.failed
         for day in days:
-            before = inputs.ledger(day)
+            before = _readable([day], inputs.ledger).get(day)
+            if before is None and folder is not None:
+                again = ledgers.pull(batches, [day], settings.zone, marks=marks.of, last_try=last_try)
+                if problems or again.problems or not there:
+                    log.warning("%s: what was kept of the ledgers is damaged, and not all can be read", day)
+                    continue
+                pulled.rows[day], before = again.rows[day], schema.ACTIVITY.empty()
             rows = schema.ACTIVITY.empty() if folder is None else pulled.with_known(day, before)
             of_day = [*problems, *pulled.problems]
             if changed_only:
@@ -196,12 +218,12 @@ def collect_names(reports: Reports, entries: Entries) -> Result:
     from groundswell.aws.hooks.cognito import CognitoHook
     from groundswell.aws.reporting import directory
 
-    settings, window, inputs = reports.settings, Window.of(entries).due, Inputs.of(reports)
+    settings, window, inputs = reports.settings, Window.of(entries).due, Inputs.reading(reports)
     if not settings.shows_names and inputs.drop_names():
         log.info("Names are not shown any more; those that were kept are removed")
     if not settings.sources.cognito or not window.days:
         return _switched_off(inputs, window, directory.SOURCE)
-    by_day = {day: inputs.pools(day) for day in window.days}
+    by_day = _readable(window.days, inputs.pools)
     hook = CognitoHook(aws_conn_id=settings.connections.aws)
     names: dict[str, str] = {}
     missing: dict[str, Problem] = {}
@@ -247,6 +269,17 @@ def _in_all(some: Iterable[Iterable[tuple[Batch, set[str]]]]) -> Iterable[tuple[
     return (found or {}).values()
 
 
+def _readable(some: Iterable[date], read: Callable[[date], R]) -> dict[date, R]:
+    """Return what is known of some days, without those of which it is damaged: their reports say so."""
+    found = {}
+    for day in some:
+        try:
+            found[day] = read(day)
+        except DamagedInput as error:
+            log.warning("%s", error)
+    return found
+
+
 def _too_late(reports: Reports, late: Mapping[date, pd.DataFrame]) -> list[Problem]:
     """Return what came in when its day was written no more, by the day on which it came.
 
@@ -259,10 +292,15 @@ def _too_late(reports: Reports, late: Mapping[date, pd.DataFrame]) -> list[Probl
     for came, rows in late.items():
         of_days = _by_day(rows, reports.settings.zone)
         left = [day for day in of_days if not (reports.store.current(day) or {}).get("sealed")]
-        count = sum(inputs.count_new(day, of_days[day]) for day in left)
+        new = _readable(left, partial(_count_new, inputs, of_days))
+        count = sum(new.values())
         if count:
             problems.append(too_late(count, f"an event of {min(left)}", came))
     return problems
+
+
+def _count_new(inputs: Inputs, of_days: Mapping[date, pd.DataFrame], day: date) -> int:
+    return inputs.count_new(day, of_days[day])
 
 
 def _switched_off(inputs: Inputs, window: Window, source: str) -> Result:
@@ -282,10 +320,10 @@ def _unread(before: Sequence[Point], now: Sequence[Point]) -> list[Point]:
     return [point for point in before if key(point) not in there]
 
 
-def _keep_source(inputs: Inputs, window: Window, source: str, problems: Sequence[Problem]) -> None:
+def _keep_source(inputs: Inputs, some: Iterable[date], source: str, problems: Sequence[Problem]) -> None:
     """Keep each problem with its day; that a source is not there is true of every day."""
     nothing = [problem for problem in problems if problem.kind in _NO_SOURCE]
-    for day in window.days:
+    for day in some:
         of_day = [problem for problem in problems if problem.day == day and problem not in nothing]
         inputs.put_source(day, source, ABSENT if nothing else READ, of_day + nothing)
 

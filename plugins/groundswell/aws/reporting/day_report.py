@@ -4,15 +4,18 @@ from __future__ import annotations
 
 import hashlib
 import json
+import logging
 from collections.abc import Callable, Mapping, Sequence
 from datetime import date, timedelta
 from typing import TYPE_CHECKING, Any
+
+from airflow.sdk.exceptions import AirflowException
 
 from groundswell.aws.reporting.inputs import Inputs
 from groundswell.aws.reporting.months import make_stale
 from groundswell.aws.reporting.opening import Reports
 from groundswell.errors import ReportError
-from groundswell.reports.store import Kind, Published, Record, ReportStore
+from groundswell.reports.store import Kind, Overtaken, Published, Record, ReportStore
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -25,6 +28,10 @@ if TYPE_CHECKING:
 TREND_DAYS = 28
 #: Inputs that are not data: where only they change, nothing came late.
 _NO_DATA = frozenset({"earlier days", "names of workers", "settings", "formulas"})
+#: How often a day is written for others who write it at the same time.
+_TRIES = 10
+
+log = logging.getLogger(__name__)
 
 
 def write_day(
@@ -33,33 +40,69 @@ def write_day(
     day: date,
     *,
     provisional: bool,
-    digests: Mapping[str, str] | None = None,
-    known: Record | None = None,
     kind: Kind | None = None,
     why: str = "",
     anew: bool = False,
 ) -> Published:
     """
-    Compute a day from its inputs, and publish it unless it says the same as before.
+    Compute a day from its inputs where these have changed, and publish it unless it says the same as before.
 
-    :param digests: of its inputs; looked up where they are not given.
-    :param known: the record before.
+    Others may write the day or its inputs at the same time. A revision follows the one that was current
+    before the inputs were looked at, or none is written; and once it is there, the inputs are looked at
+    again. So whoever comes last, the revision that stays is made from the inputs that stay. A day whose
+    inputs were removed stays as it is.
+
+    :param provisional: the day is not over yet. A day that was over stays over.
     :param kind: of the revision, where it is not told from the one before.
     :param why: for the history, where it is not told from what changed.
-    :param anew: write a revision although it says the same.
+    :param anew: write a revision although nothing has changed.
+    :raises AirflowException: others write it all the time; doing it again helps.
     """
-    digests = digests or digests_of(reports, inputs, day)
-    tables = _tables(reports, inputs, day, complete=not provisional)
-    return publish_tables(
-        reports,
-        day,
-        tables,
-        provisional=provisional,
-        kind=kind,
-        why=why or _why(known, digests, provisional=provisional),
-        anew=anew,
-        more={"inputs": dict(digests), "sources": inputs.states(day)},
-    )
+    asked: dict[str, Any] = {"kind": kind, "why": why, "anew": anew}
+
+    def write(known: Record | None) -> Published | None:
+        digests = digests_of(reports, inputs, day)
+        so_far = provisional and (known is None or known["provisional"])
+        if known and (known["sealed"] or (not asked["anew"] and _is_of(known, digests, so_far))):
+            return Published(known["revision"], False, known)
+        published = publish_tables(
+            reports,
+            day,
+            _tables(reports, inputs, day, complete=not so_far),
+            provisional=so_far,
+            follows=known["revision"] if known else 0,
+            more={"inputs": dict(digests), "sources": inputs.states(day)},
+            **asked | {"why": asked["why"] or _why(known, digests, provisional=so_far)},
+        )
+        # What comes after that would be for other reasons
+        asked.update(kind=None, why="", anew=False)
+        return published if digests_of(reports, inputs, day) == digests else None
+
+    return settled(reports, day, write)
+
+
+def settled(reports: Reports, day: date, write: Callable[[Record | None], Published | None]) -> Published:
+    """
+    Write a day until nobody has come in between.
+
+    :param write: is given the record that the next revision follows; returns None to be called again.
+    :raises AirflowException: others write the day all the time; doing it again helps.
+    """
+    for _ in range(_TRIES):
+        try:
+            published = write(reports.store.heal(day))
+        except Overtaken as error:
+            log.info("%s", error)
+            continue
+        if published is not None:
+            return published
+        log.info("%s: its inputs have changed while it was written; it is looked at again", day)
+    raise AirflowException(f"{day} is being written by others all the time; this has to be done again")
+
+
+def _is_of(known: Record, digests: Mapping[str, str], provisional: bool) -> bool:
+    """Return whether a revision was made from these inputs."""
+    return bool(known.get("inputs") == digests and known["provisional"] == provisional)
 
 
 def publish_tables(
@@ -72,6 +115,7 @@ def publish_tables(
     kind: Kind | None = None,
     sealed: str | None = None,
     anew: bool = False,
+    follows: int | None = None,
     without: Sequence[str] = (),
     more: Mapping[str, Any],
 ) -> Published:
@@ -95,6 +139,7 @@ def publish_tables(
         kind=kind,
         sealed=sealed,
         anew=anew,
+        follows=follows,
         more=more,
     )
 

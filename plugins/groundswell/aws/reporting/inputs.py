@@ -3,9 +3,12 @@
 ::
 
     inputs/<day>/activity/<digest>.parquet   events; parts are only added, each with what no other part has
-    inputs/<day>/ledger.parquet  workteam.json  jobs.json             what the source said last
-    inputs/<day>/sources/<source>.json                                how reading it went, and what was wrong
-    names.json                                                         names by raw id, if they are shown
+    inputs/<day>/ledger/…  workteam/…  jobs/…     what the source said last
+    inputs/<day>/sources/<source>/…               how reading it went, and what was wrong
+    names.json                                    names by raw id, if they are shown
+
+How the newest of several readings is told is said in :mod:`groundswell.aws.reporting.snapshots`, what becomes
+of damaged objects in :mod:`groundswell.aws.reporting.damage`.
 """
 
 from __future__ import annotations
@@ -13,12 +16,16 @@ from __future__ import annotations
 import hashlib
 import io
 import json
+import logging
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict
 from datetime import date
 from typing import TYPE_CHECKING, Any
 
+from groundswell.aws.reporting import damage
+from groundswell.aws.reporting.event_rows import in_order, minus, numbered, to_parquet, told_apart
 from groundswell.aws.reporting.opening import Reports, document, put_document
+from groundswell.aws.reporting.snapshots import Snapshots, begin, number_of
 from groundswell.reports import schema
 from groundswell.reports.names import FORGOTTEN, Pseudonyms
 from groundswell.reports.parts import RemovableStore
@@ -27,20 +34,17 @@ from groundswell.reports.problems import Problem, merged
 if TYPE_CHECKING:
     import pandas as pd
 
-    from groundswell.reports.columns import Table
     from groundswell.reports.workteam import Point
 
 _NAMES = "names.json"
-#: Tells events apart that are equal in all that is kept of them.
-_COPY = "copy"
-#: What the log tells of an event; the other columns are those of ledgers.
-_FROM_LOG = tuple(schema.ACTIVITY.names[: schema.ACTIVITY.names.index("item") + 1])
 #: Snapshots by what changed in them, in the words of a history.
 _SNAPSHOTS = {
-    "ledger.parquet": "ledgers",
-    "workteam.json": "metrics of teams",
-    "jobs.json": "labeling jobs",
+    "ledger": "ledgers",
+    "workteam": "metrics of teams",
+    "jobs": "labeling jobs",
 }
+
+log = logging.getLogger(__name__)
 
 
 class Inputs:
@@ -54,74 +58,111 @@ class Inputs:
     def __init__(self, private: RemovableStore, pseudonyms: Pseudonyms) -> None:
         self.store = private
         self._pseudonyms = pseudonyms
+        self._snapshots = Snapshots(private)
+        self._reading: int | None = None
 
     @classmethod
     def of(cls, reports: Reports) -> Inputs:
         """Return the inputs of these reports."""
         return cls(reports.private, reports.pseudonyms)
 
+    @classmethod
+    def reading(cls, reports: Reports) -> Inputs:
+        """Return the inputs for whoever begins to read a source now: what an older reading says gives way."""
+        inputs = cls.of(reports)
+        inputs._reading = begin(inputs.store)
+        return inputs
+
+    def _number(self) -> int:
+        """Return the number of the reading, which begins now unless it has begun."""
+        if self._reading is None:
+            self._reading = begin(self.store)
+        return self._reading
+
     def add_activity(self, day: date, rows: pd.DataFrame) -> int:
         """
         Keep those events of a day that are not known yet; return how many they were.
 
         :param rows: ``schema.ACTIVITY``, all events of the day that a pull gave. Equal rows in one pull are
-            as many events; rows that equal those of an earlier pull are the same ones again.
+            as many events; rows that equal those of an earlier pull are the same ones again. Where there
+            are some, they take the place of what was kept and is damaged.
         """
-        new = self._new_activity(day, rows)
-        if len(new):
-            self._write_activity(day, new)
+        if not len(rows):
+            return 0
+        known, damaged = self._parts(day)
+        new = self._not_in(known, rows)
+        written = self._write_activity(day, new) if len(new) else ""
+        for key in damaged:
+            if key != written:
+                damage.set_aside(self.store, key)
+                self.store.remove(key)
         return len(new)
 
     def count_new(self, day: date, rows: pd.DataFrame) -> int:
         """Return how many events of a day are not known, as :meth:`add_activity` would, and keep none."""
-        return len(self._new_activity(day, rows))
+        return len(self._not_in(self._activity(day), rows))
 
-    def _new_activity(self, day: date, rows: pd.DataFrame) -> pd.DataFrame:
-        rows = _numbered(self._without_forgotten(schema.ACTIVITY.conform(rows)))
-        return _minus(rows, self._activity(day))
+    def _not_in(self, known: pd.DataFrame, rows: pd.DataFrame) -> pd.DataFrame:
+        return minus(numbered(self._without_forgotten(schema.ACTIVITY.conform(rows))), known)
 
     def activity(self, day: date) -> pd.DataFrame:
-        """Return the events of a day, ``schema.ACTIVITY``, in no order."""
+        """Return the events of a day, ``schema.ACTIVITY``, in no order. Raises DamagedInput."""
         return schema.ACTIVITY.conform(self._activity(day))
 
     def _activity(self, day: date) -> pd.DataFrame:
+        known, damaged = self._parts(day)
+        for error in damaged.values():
+            raise error
+        return known
+
+    def _parts(self, day: date) -> tuple[pd.DataFrame, dict[str, damage.DamagedInput]]:
+        """Return the events of a day, and which parts cannot be read."""
         import pandas as pd
 
-        parts = [self._read(key) for key in self._activity_keys(day)]
-        frames = [_told_apart(self._without_forgotten(part)) for part in parts if part is not None]
+        frames, damaged = [], {}
+        for key in self._activity_keys(day):
+            try:
+                part = self._read(key)
+            except damage.DamagedInput as error:
+                damaged[key] = error
+            else:
+                frames += [] if part is None else [told_apart(self._without_forgotten(part))]
         if not frames:
-            return _numbered(schema.ACTIVITY.empty())
+            return numbered(schema.ACTIVITY.empty()), damaged
         # Twins may have written one event twice, each in a part of its own
-        return pd.concat(frames, ignore_index=True).drop_duplicates(ignore_index=True)
+        return pd.concat(frames, ignore_index=True).drop_duplicates(ignore_index=True), damaged
 
     def _activity_keys(self, day: date) -> list[str]:
         return list(self.store.keys(f"{_of(day)}activity/"))
 
     def _write_activity(self, day: date, rows: pd.DataFrame) -> str:
-        body = _parquet(rows.sort_values(list(rows.columns), kind="stable", ignore_index=True))
+        body = to_parquet(in_order(rows))
         key = f"{_of(day)}activity/{hashlib.sha256(body).hexdigest()[:32]}.parquet"
-        self.store.put_if_absent(key, body)
+        if not self.store.put_if_absent(key, body) and self.store.get(key) != body:
+            damage.set_aside(self.store, key)
+            self.store.put(key, body)
         return key
 
     def put_ledger(self, day: date, rows: pd.DataFrame) -> None:
         """Replace what the ledgers say of a day, ``schema.ACTIVITY``."""
         rows = self._without_forgotten(schema.ACTIVITY.conform(rows))
-        self._put_snapshot(day, "ledger.parquet", rows)
+        self._put(day, "ledger", to_parquet(in_order(rows)) if len(rows) else b"", ".parquet")
 
     def ledger(self, day: date) -> pd.DataFrame:
         """Return what the ledgers said of a day, ``schema.ACTIVITY``."""
-        return self._snapshot(day, "ledger.parquet", schema.ACTIVITY)
+        key, body = self._snapshots.get(f"{_of(day)}ledger") or ("", b"")
+        if not body:
+            return schema.ACTIVITY.empty()
+        return schema.ACTIVITY.conform(self._without_forgotten(self._rows(key, body)))
 
     def put_workteam(self, day: date, points: Iterable[Point]) -> None:
         """Replace what the metrics of teams say of a day."""
-        key = f"{_of(day)}workteam.json"
         rows = self._points_without_forgotten(points)
-        if rows or self.store.get(key) is not None:
-            put_document(self.store, key, rows)
+        self._put(day, "workteam", _json(rows) if rows else b"")
 
     def workteam(self, day: date) -> list[Point]:
         """Return what the metrics of teams said of a day."""
-        return self._points_without_forgotten(document(self.store, f"{_of(day)}workteam.json") or ())
+        return self._points_without_forgotten(self._document(day, "workteam") or ())
 
     def _points_without_forgotten(self, points: Iterable[Point]) -> list[Point]:
         """Return points with those of all who were deleted added up, in an order that does not vary."""
@@ -143,16 +184,16 @@ class Inputs:
         rows = sorted(
             (dict(job) for job in jobs), key=lambda job: json.dumps(job, sort_keys=True, default=str)
         )
-        put_document(self.store, f"{_of(day)}jobs.json", json.loads(json.dumps(rows, default=str)))
+        self._put(day, "jobs", _json(json.loads(json.dumps(rows, default=str))))
 
     def jobs(self, day: date) -> list[dict[str, Any]]:
         """Return what is known of a day's labeling jobs."""
-        return document(self.store, f"{_of(day)}jobs.json") or []
+        return self._document(day, "jobs") or []
 
     def put_source(self, day: date, source: str, state: str, problems: Iterable[Problem] = ()) -> None:
         """Replace how reading one source went for a day, and what was wrong with it."""
         rows = [asdict(problem) | {"day": day.isoformat()} for problem in merged(problems)]
-        put_document(self.store, f"{_of(day)}sources/{source}.json", {"state": state, "problems": rows})
+        self._put(day, f"sources/{source}", _json({"state": state, "problems": rows}))
 
     def states(self, day: date) -> dict[str, str]:
         """Return how reading each source went for a day: ``read``, ``absent`` or ``off``."""
@@ -161,19 +202,34 @@ class Inputs:
     def problems(self, day: date) -> list[Problem]:
         """Return what was wrong with the sources on a day."""
         rows = [row for _, known in self._sources(day) for row in known["problems"]]
-        return merged(Problem(**row | {"day": day}) for row in rows)
+        told = (Problem(**row | {"day": day}) for row in rows)
+        return merged([*told, *damage.of_day(self.store, day)])
 
     def _sources(self, day: date) -> list[tuple[str, dict[str, Any]]]:
-        prefix = f"{_of(day)}sources/"
-        known = ((key, document(self.store, key)) for key in self.store.keys(prefix))
-        return [(key.removeprefix(prefix).removesuffix(".json"), each) for key, each in known if each]
+        names = self._snapshots.names(f"{_of(day)}sources/")
+        known = ((name, self._source(day, name)) for name in names)
+        return [(name, each) for name, each in known if each]
+
+    def _source(self, day: date, name: str) -> Any:
+        try:
+            return self._document(day, f"sources/{name}")
+        except damage.DamagedInput as error:
+            log.warning("%s", error)  # no numbers depend on it
+            return None
+
+    def _document(self, day: date, name: str) -> Any:
+        found = self._snapshots.get(f"{_of(day)}{name}")
+        return json.loads(found[1]) if found and found[1] else None
+
+    def _put(self, day: date, name: str, body: bytes, suffix: str = ".json") -> None:
+        self._snapshots.put(f"{_of(day)}{name}", self._number(), body, suffix)
 
     def put_names(self, names: Mapping[str, str], seen: date) -> None:
         """Add names by raw id; who was deleted gets none.
 
         :param seen: the last day on which these workers may have worked.
         """
-        known = document(self.store, _NAMES) or {}
+        known = self._known_names()
         for worker, name in names.items():
             last = max(seen.isoformat(), known.get(worker, {}).get("seen", ""))
             known[str(worker)] = {"name": str(name), "seen": last}
@@ -181,8 +237,8 @@ class Inputs:
 
     def keep_names(self, since: date) -> None:
         """Remove the names of those who were deleted, and of who has not worked since a day."""
-        known = document(self.store, _NAMES)
-        if known is not None:
+        known = self._known_names()
+        if known:
             seen = {worker: name for worker, name in known.items() if name["seen"] >= since.isoformat()}
             self._keep_names(seen)
 
@@ -192,7 +248,14 @@ class Inputs:
 
     def names(self) -> dict[str, str]:
         """Return names by raw id."""
-        return {worker: each["name"] for worker, each in (document(self.store, _NAMES) or {}).items()}
+        return {worker: each["name"] for worker, each in self._known_names().items()}
+
+    def _known_names(self) -> dict[str, Any]:
+        try:
+            return document(self.store, _NAMES) or {}
+        except ValueError:
+            log.warning("%s is damaged: names are looked up anew", self.store.uri(_NAMES))
+            return {}
 
     def drop_names(self) -> bool:
         """Remove all names; return whether there were any."""
@@ -221,8 +284,10 @@ class Inputs:
         """Return a digest of each kind of input of a day, by what it is called in a history."""
         found = {"events": hashlib.sha256(" ".join(self._activity_keys(day)).encode()).hexdigest()[:16]}
         for name, words in _SNAPSHOTS.items():
-            found[words] = _short(self.store.get(f"{_of(day)}{name}"))
-        sources = json.dumps(self._sources(day), sort_keys=True)
+            known = self._snapshots.get(f"{_of(day)}{name}")
+            found[words] = _short(known[1] if known else None)
+        told = [*self._sources(day), *map(asdict, damage.of_day(self.store, day))]
+        sources = json.dumps(told, sort_keys=True, default=str)
         return found | {"problems of the sources": _short(sources.encode())}
 
     def days(self) -> list[date]:
@@ -255,14 +320,23 @@ class Inputs:
 
     def _forget_snapshots(self, day: date) -> bool:
         changed = False
-        if self._names_forgotten(f"{_of(day)}ledger.parquet"):
-            self.put_ledger(day, self.ledger(day))
+        for name in _SNAPSHOTS:
+            self._snapshots.drop_older(f"{_of(day)}{name}")
+        ledger = self._snapshots.get(f"{_of(day)}ledger")
+        if ledger and ledger[1] and self._forgotten_in(self._rows(*ledger, ["worker"])):
+            self._put_again(day, "ledger", ledger[0], to_parquet(in_order(self.ledger(day))), ".parquet")
             changed = True
-        points = document(self.store, f"{_of(day)}workteam.json") or []
-        if points != self.workteam(day):
-            self.put_workteam(day, points)
+        workteam = self._snapshots.get(f"{_of(day)}workteam")
+        points = json.loads(workteam[1]) if workteam and workteam[1] else []
+        if workteam and points != (known := self._points_without_forgotten(points)):
+            self._put_again(day, "workteam", workteam[0], _json(known))
             changed = True
         return changed
+
+    def _put_again(self, day: date, name: str, key: str, body: bytes, suffix: str = ".json") -> None:
+        """Replace what a reading said by the same without those who were deleted, under its number."""
+        prefix = f"{_of(day)}{name}"
+        self._snapshots.put(prefix, number_of(key, prefix), body, suffix)
 
     def _names_forgotten(self, key: str) -> bool:
         rows = self._read(key, ["worker"])
@@ -279,67 +353,26 @@ class Inputs:
             return rows
         return rows.assign(worker=rows["worker"].where(~rows["worker"].isin(gone), FORGOTTEN))
 
-    def _put_snapshot(self, day: date, name: str, rows: pd.DataFrame) -> None:
-        key = f"{_of(day)}{name}"
-        known = self.store.get(key)
-        if known is None and len(rows) == 0:
-            return
-        body = _parquet(rows.sort_values(list(rows.columns), kind="stable", ignore_index=True))
-        if known != body:
-            self.store.put(key, body)
-
     def _read(self, key: str, columns: list[str] | None = None) -> pd.DataFrame | None:
+        body = self.store.get(key)
+        if body is None:
+            return None
+        damage.check_whole(self.store, key, body)
+        return self._rows(key, body, columns)
+
+    def _rows(self, key: str, body: bytes, columns: list[str] | None = None) -> pd.DataFrame:
         import pandas as pd
 
-        body = self.store.get(key)
-        return None if body is None else pd.read_parquet(io.BytesIO(body), columns=columns)
-
-    def _snapshot(self, day: date, name: str, table: Table) -> pd.DataFrame:
-        rows = self._read(f"{_of(day)}{name}")
-        return table.empty() if rows is None else table.conform(self._without_forgotten(rows))
+        return damage.parsed(self.store, key, lambda: pd.read_parquet(io.BytesIO(body), columns=columns))
 
 
 def _of(day: date) -> str:
     return f"inputs/{day.isoformat()}/"
 
 
-def _parquet(rows: pd.DataFrame) -> bytes:
-    body = io.BytesIO()
-    rows.to_parquet(body, index=False)
-    return body.getvalue()
+def _json(content: Any) -> bytes:
+    return json.dumps(content, indent=1, sort_keys=True, ensure_ascii=True, allow_nan=False).encode()
 
 
 def _short(body: bytes | None) -> str:
-    return "" if body is None else hashlib.sha256(body).hexdigest()[:16]
-
-
-def _numbered(rows: pd.DataFrame) -> pd.DataFrame:
-    """Return the columns of events from the log, and a number that tells equal rows apart: 0, 1, …."""
-    rows = rows[list(_FROM_LOG)].reset_index(drop=True)
-    numbers = rows.assign(**{_COPY: 0})[_COPY]
-    again = rows.duplicated(keep=False)
-    if again.any():
-        some = rows[again]
-        numbers[again] = some.groupby(list(_FROM_LOG), dropna=False, sort=False).cumcount()
-    return rows.assign(**{_COPY: numbers})
-
-
-def _told_apart(rows: pd.DataFrame) -> pd.DataFrame:
-    """Return the rows of a part; those of several workers who were deleted may be alike, and stay as many."""
-    if not rows.duplicated().any():
-        return rows
-    columns = list(_FROM_LOG)
-    alike = rows.duplicated(columns, keep=False) & (rows["worker"] == FORGOTTEN)
-    numbers = rows[_COPY].copy()
-    numbers[alike] = rows[alike].groupby(columns, dropna=False, sort=False).cumcount()
-    return rows.assign(**{_COPY: numbers})
-
-
-def _minus(rows: pd.DataFrame, known: pd.DataFrame) -> pd.DataFrame:
-    """Return the rows that are not known."""
-    import pandas as pd
-
-    if not len(known):
-        return rows
-    both = pd.concat([known, rows], ignore_index=True)
-    return rows[~both.duplicated().to_numpy()[len(known) :]]
+    return "" if not body else hashlib.sha256(body).hexdigest()[:16]

@@ -24,7 +24,7 @@ from groundswell.aws.reporting.opening import Reports, document, put_document
 from groundswell.reports.settings import Notify
 
 #: What arguments of notifiers may use in templates.
-VARIABLES = ("day", "days", "revised", "anomalies", "totals", "report")
+VARIABLES = ("day", "days", "revised", "failed", "anomalies", "totals", "report")
 #: Below the private URI: which runs have told whom.
 TOLD = "told/"
 
@@ -54,7 +54,7 @@ def notify(reports: Reports, number: int, result: Mapping[str, Any], context: Co
         return dict(told)
     where = f"{reports.settings.file.name}: notify.{number}"
     notifier = _notifier(entry, where)
-    variables = {variable: result[variable] for variable in VARIABLES}
+    variables = {variable: result.get(variable) for variable in VARIABLES}
     try:
         notifier({**context, **variables})
     except Exception as error:

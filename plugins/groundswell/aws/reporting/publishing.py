@@ -15,6 +15,7 @@ from groundswell.aws.reporting.notes import digest_of, notes
 from groundswell.aws.reporting.notifying import TOLD
 from groundswell.aws.reporting.opening import Reports, forgotten_marks
 from groundswell.aws.reporting.retention import seal
+from groundswell.aws.reporting.snapshots import old_readings
 from groundswell.aws.reporting.taking_out import take_out_again
 from groundswell.aws.reporting.writing import announced
 
@@ -40,18 +41,20 @@ def publish(
     :param written: what :func:`groundswell.aws.reporting.reporting.report_day` returned for each day.
     :param now: what the time is.
     :param wanted: the entries of the days that had to be written.
-    :raises AirflowFailException: some of them were not, or a day or month is damaged; all else is done.
+    :raises AirflowFailException: none of them was; all else is done.
     :return: day (the newest one), days (those written by this run), revised (those that had counted before),
-        anomalies and totals (of the newest day), report (its address), months, sealed.
+        failed (those that had to be written and were not), anomalies and totals (of the newest day), report
+        (its address), months, sealed, wrong (what :func:`verify` fails for).
     """
-    wrong = [f"{day} was not written: see its task, or those before it" for day in missing(written, wanted)]
+    failed = missing(written, wanted)
+    wrong = [f"{day} was not written: see its task, or those before it" for day in failed]
     changed = sorted(each["day"] for each in written if each["changed"])
     sealed = seal(reports, now, {date.fromisoformat(each["day"]) for each in written}, wrong)
     months = write_months(reports, {day[:7] for day in changed} | {*stale_months(reports)}, wrong)
     sweep(reports)
-    if wrong:
-        told = list(dict.fromkeys(wrong))
-        raise AirflowFailException("; ".join(told[:_TOLD_AT_MOST] + ["…"] * (len(told) > _TOLD_AT_MOST)))
+    wrong = list(dict.fromkeys(wrong))
+    if not written:
+        verify({"wrong": wrong})
     newest = max(written, key=lambda each: each["day"])
     return {
         "day": newest["day"],
@@ -61,12 +64,27 @@ def publish(
             for each in sorted(written, key=lambda each: each["day"])
             if each["changed"] and each["kind"] == "revised"
         ],
+        "failed": failed,
         "anomalies": newest["anomalies"],
         "totals": newest["totals"],
         "report": reports.store.public.uri(f"days/{newest['day']}/report.html"),
         "months": months,
         "sealed": [day.isoformat() for day in sealed],
+        "wrong": wrong,
     }
+
+
+def verify(result: Mapping[str, Any]) -> None:
+    """
+    Fail a run in which a day was not written, or a day or month is damaged.
+
+    That is for a task of its own: a task that fails tells Airflow of no asset, and what was written counts.
+
+    :param result: what :func:`publish` returned.
+    :raises AirflowFailException: something is wrong.
+    """
+    if wrong := result["wrong"]:
+        raise AirflowFailException("; ".join(wrong[:_TOLD_AT_MOST] + ["…"] * (len(wrong) > _TOLD_AT_MOST)))
 
 
 def missing(written: Iterable[Mapping[str, Any]], wanted: Iterable[Mapping[str, Any]]) -> list[str]:
@@ -82,7 +100,8 @@ def sweep(reports: Reports) -> int:
     now = datetime.now(UTC)
     before = now - _LEFT_FOR
     removed = reports.store.sweep(before) + reports.private.sweep(before)
-    for key in list(reports.private.older(TOLD, now - _TOLD_FOR)):
+    told = list(reports.private.older(TOLD, now - _TOLD_FOR))
+    for key in [*told, *old_readings(reports.private, before)]:
         reports.private.remove(key)
         removed += 1
     known = notes(reports)

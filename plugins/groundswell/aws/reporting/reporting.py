@@ -7,8 +7,10 @@ from collections.abc import Mapping, Sequence
 from datetime import date, datetime
 from typing import Any
 
-from groundswell.aws.reporting.day_report import digests_of, write_day
+from groundswell.aws.reporting.damage import DamagedInput
+from groundswell.aws.reporting.day_report import write_day
 from groundswell.aws.reporting.inputs import Inputs
+from groundswell.aws.reporting.mending import mended
 from groundswell.aws.reporting.opening import Reports
 from groundswell.aws.reporting.retention import reopen
 from groundswell.aws.reporting.writing import announced
@@ -36,7 +38,11 @@ def days_to_write(reports: Reports, entries: Sequence[Mapping[str, Any]]) -> lis
 def _has_new_data(reports: Reports, inputs: Inputs, entry: Mapping[str, Any]) -> bool:
     day = date.fromisoformat(entry["day"])
     before = (reports.store.current(day) or {}).get("inputs") or {}
-    return any(before.get(name) != digest for name, digest in inputs.digests(day).items())
+    try:
+        return any(before.get(name) != digest for name, digest in inputs.digests(day).items())
+    except DamagedInput as error:
+        log.warning("%s", error)
+        return True
 
 
 @announced
@@ -46,26 +52,25 @@ def report_day(reports: Reports, entry: Mapping[str, Any]) -> dict[str, Any]:
 
     :param entry: ``day`` and ``provisional``, as :meth:`groundswell.aws.reporting.window.Window.as_xcom`.
     :return: day, revision, kind, changed (by this run), provisional, anomalies and totals.
+    :raises DamagedInput: something that was kept of the day is damaged, and its source does not tell it.
     """
+    return _result(mended(reports, entry, lambda: _write(reports, entry)), entry)
+
+
+def _write(reports: Reports, entry: Mapping[str, Any]) -> Published:
     day, provisional = date.fromisoformat(entry["day"]), bool(entry["provisional"])
     inputs = Inputs.of(reports)
     known = reports.store.heal(day)
     if known and known["sealed"]:
         log.info("%s: its inputs were removed for their age; the report stays", day)
-        return _result(Published(known["revision"], False, known), entry)
+        return Published(known["revision"], False, known)
     # By a task that had looked who was forgotten before somebody was
     if inputs.forget(day):
         log.warning("%s: events of a worker who was forgotten meanwhile were taken out", day)
-    digests = digests_of(reports, inputs, day)
-    if known and known.get("inputs") == digests and known["provisional"] == provisional:
-        log.info("%s: nothing is new; revision %d stays", day, known["revision"])
-        return _result(Published(known["revision"], False, known), entry)
     reopen(reports, day)  # should the run die before its retention
-    published = write_day(reports, inputs, day, provisional=provisional, digests=digests, known=known)
-    log.info(
-        "%s: revision %d %s", day, published.revision, "is new" if published.changed else "says the same"
-    )
-    return _result(published, entry)
+    published = write_day(reports, inputs, day, provisional=provisional)
+    log.info("%s: revision %d %s", day, published.revision, "is new" if published.changed else "stays")
+    return published
 
 
 def _result(published: Published, entry: Mapping[str, Any]) -> dict[str, Any]:

@@ -6,11 +6,11 @@ import logging
 from collections.abc import Collection, Iterator
 from datetime import date, datetime
 
-from groundswell.aws.reporting.day_report import publish_tables, read_tables
+from groundswell.aws.reporting.day_report import publish_tables, read_tables, settled
 from groundswell.aws.reporting.inputs import Inputs
 from groundswell.aws.reporting.month_report import passed_over, write_months
 from groundswell.aws.reporting.opening import Reports, document, put_document
-from groundswell.reports.store import Record
+from groundswell.reports.store import Published, Record
 
 _RETENTION = "retention.json"
 INPUTS, WORKERS = "inputs", "workers"
@@ -87,15 +87,22 @@ def _seal_workers(reports: Reports, day: date) -> bool:
 def _publish_sealed(reports: Reports, day: date, record: Record, sealed: str) -> Record:
     from groundswell.reports.redacting import without_workers
 
-    tables = read_tables(reports.store, day, record)
-    return publish_tables(
-        reports,
-        day,
-        without_workers(tables) if sealed == WORKERS else tables,
-        without=("workers",) if sealed == WORKERS else (),
-        provisional=record["provisional"],
-        kind="sealed",
-        why=_WHY[sealed],
-        sealed=sealed,
-        more={name: record[name] for name in ("inputs", "sources") if name in record},
-    ).record
+    def write(known: Record | None) -> Published:
+        latest = known or record
+        if latest["sealed"] in {sealed, WORKERS}:  # by a twin
+            return Published(latest["revision"], False, latest)
+        tables = read_tables(reports.store, day, latest)
+        return publish_tables(
+            reports,
+            day,
+            without_workers(tables) if sealed == WORKERS else tables,
+            without=("workers",) if sealed == WORKERS else (),
+            provisional=latest["provisional"],
+            kind="sealed",
+            why=_WHY[sealed],
+            sealed=sealed,
+            follows=latest["revision"],
+            more={name: latest[name] for name in ("inputs", "sources") if name in latest},
+        )
+
+    return settled(reports, day, write).record

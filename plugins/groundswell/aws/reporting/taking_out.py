@@ -6,17 +6,17 @@ import logging
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import date
-from typing import Any
 
 from airflow.sdk.exceptions import AirflowException
 
-from groundswell.aws.reporting.day_report import publish_tables, read_tables, write_day
+from groundswell.aws.reporting import damage
+from groundswell.aws.reporting.day_report import publish_tables, read_tables, settled, write_day
 from groundswell.aws.reporting.inputs import Inputs
 from groundswell.aws.reporting.month_report import write_months
 from groundswell.aws.reporting.months import stale_months
 from groundswell.aws.reporting.opening import Reports, forgotten_marks
 from groundswell.reports.names import PSEUDONYM, pseudonym_of
-from groundswell.reports.store import Record
+from groundswell.reports.store import Published, Record
 
 _WHY = "A worker was forgotten"
 _READABLE = (".csv", ".html", ".json")  # what a Parquet file says stands in the CSV file beside it
@@ -63,6 +63,8 @@ def take_out(reports: Reports, pseudonym: str) -> Taken:
     names = inputs.names()
     inputs.keep_names(date.min)
     again = {day for day in inputs.days() if inputs.forget(day)}
+    # Nobody can tell whom what is damaged names
+    again |= {day for day in inputs.days() if damage.empty(inputs.store, day)}
     written, removed = set(), 0
     for day in reports.store.days():
         record = reports.store.heal(day)
@@ -118,19 +120,23 @@ def _write_anew(reports: Reports, inputs: Inputs, day: date, record: Record, pse
             inputs,
             day,
             provisional=record["provisional"],
-            known=record,
             kind="forgotten",
             why=_WHY,
             anew=True,
         ).record
-    more: dict[str, Any] = {name: record[name] for name in ("inputs", "sources") if name in record}
-    return publish_tables(
-        reports,
-        day,
-        with_forgotten(read_tables(reports.store, day, record), pseudonym),
-        provisional=record["provisional"],
-        kind="forgotten",
-        why=_WHY,
-        anew=True,
-        more=more,
-    ).record
+
+    def write(known: Record | None) -> Published:
+        latest = known or record
+        return publish_tables(
+            reports,
+            day,
+            with_forgotten(read_tables(reports.store, day, latest), pseudonym),
+            provisional=latest["provisional"],
+            kind="forgotten",
+            why=_WHY,
+            anew=True,
+            follows=latest["revision"],
+            more={name: latest[name] for name in ("inputs", "sources") if name in latest},
+        )
+
+    return settled(reports, day, write).record

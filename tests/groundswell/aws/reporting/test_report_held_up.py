@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 from airflow.sdk.exceptions import AirflowFailException
 
-from groundswell.aws.reporting.publishing import publish
+from groundswell.aws.reporting.publishing import publish, verify
 from tests.groundswell.aws.reporting.private_days import (
     DAY,
     NEXT_MORNING,
@@ -35,7 +35,7 @@ def test_what_is_too_old_goes_though_one_day_is_damaged(tmp_path: Path) -> None:
     for _ in range(2):  # the next morning's is no better off
         result = write(reports, newest, now=later)
         with pytest.raises(AirflowFailException, match=rf"^{OCTOBER} is damaged.*; 2026-10 is damaged"):
-            publish(reports, [result], later)
+            verify(publish(reports, [result], later))
         named = holding(tmp_path / "public", pseudonyms(reports)["ann"])
         assert named, "what cannot be written anew"
         assert {key.split("/")[1][:7] for key in named} == {"2026-10"}, "the rest is gone"
@@ -49,9 +49,12 @@ def test_months_are_written_though_a_day_failed(tmp_path: Path) -> None:
     reports = reports_in(tmp_path)
     result = write(reports, DAY, usual(DAY))
     wanted = [entry(DAY - timedelta(days=1)), entry(DAY)]
+    said = publish(reports, [result], NEXT_MORNING, wanted=wanted)
+    assert (said["days"], said["failed"]) == ([str(DAY)], ["2026-11-01"])
     with pytest.raises(AirflowFailException, match=r"^2026-11-01 was not written: see its task"):
-        publish(reports, [result], NEXT_MORNING, wanted=wanted)
+        verify(said)
     assert reports.store.months() == ["2026-11"]
+    verify(publish(reports, [result], NEXT_MORNING, wanted=wanted[1:]))
     assert publish(reports, [result], NEXT_MORNING, wanted=wanted[1:])["day"] == str(DAY)
 
 

@@ -16,6 +16,7 @@ RESULT = {
     "day": "2026-11-19",
     "days": ["2026-11-18", "2026-11-19"],
     "revised": [],
+    "failed": [],
     "anomalies": 2,
     "totals": {"submitted": 14},
     "report": "s3://reports/days/2026-11-19/report.html",
@@ -48,7 +49,8 @@ def test_arguments_may_use_what_the_run_tells(tmp_path: Path) -> None:
     text = " ".join(f"{{{{ {name} }}}}" for name in VARIABLES)
     tell(tmp_path, f"{{notifier: {HERE}, arguments: {{text: '{text}'}}}}")
     assert told == [
-        "2026-11-19 ['2026-11-18', '2026-11-19'] [] 2 {'submitted': 14} s3://reports/days/2026-11-19/report.html"
+        "2026-11-19 ['2026-11-18', '2026-11-19'] [] [] 2 {'submitted': 14} "
+        "s3://reports/days/2026-11-19/report.html"
     ]
 
 
