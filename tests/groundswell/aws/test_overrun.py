@@ -20,13 +20,12 @@ from groundswell.aws.runs import LabelingRun
 from groundswell.aws.steps import spend
 from groundswell.ledger import Outcome, months
 from groundswell.ledger.ledger import decode
-from groundswell.ledger.months import MonthBook, month_of
+from groundswell.ledger.months import MonthBook
 from tests.groundswell.aws.desk import Desk, operator
-from tests.groundswell.aws.workbench import Killed, Killer
+from tests.groundswell.aws.workbench import Killed, Killer, this_month
 
 pytestmark = pytest.mark.contract
 
-MONTH = month_of(datetime.now(UTC))
 DISAGREE = ["setosa", "virginica", "versicolor", "setosa", "setosa"]
 #: Two items of two answers cost 24 cents; each needs a fourth answer to settle.
 TWO = {"a": DISAGREE, "b": DISAGREE}
@@ -46,7 +45,7 @@ def edit(desk: Desk, run: LabelingRun, **changes: Any) -> LabelingRun:
 
 
 def book(run: LabelingRun) -> MonthBook:
-    return months.read(run.store, run.live.name, MONTH)
+    return months.read(run.store, run.live.name, this_month())
 
 
 def broke(desk: Desk, **spend: Any) -> LabelingRun:
@@ -246,21 +245,21 @@ class TestApproval:
 class TestTheMonth:
     def test_an_extension_waits_for_room_and_takes_it(self, desk: Desk) -> None:
         run = broke(desk, monthly_budget="1.00")
-        months.hold(run.store, "iris", MONTH, "other", 70, limit_cents=100)
+        months.hold(run.store, "iris", this_month(), "other", 70, limit_cents=100)
         run = edit(desk, run, budget="0.60")
         assert finish(desk, run)["spent_cents"] == 30, "the month has no room"
         plan = spend.plan_overrun(desk.again(run))
         assert plan["approval"] is True
         assert plan["over_cents"] == 30
         assert "$0.70 is held by `other` $0.70; it would be passed by $0.30;" in plan["text"]
-        months.hold(run.store, "iris", MONTH, "other", 50, limit_cents=100, spent_cents=50)
+        months.hold(run.store, "iris", this_month(), "other", 50, limit_cents=100, spent_cents=50)
         progress = finish(desk, run)
         assert (progress["settled"], progress["spent_cents"]) == (2, 48)
         assert book(run).held_cents == 98
 
     def test_an_approved_overrun_passes_it_by_what_was_approved(self, desk: Desk) -> None:
         run = broke(desk, monthly_budget="0.50")
-        months.hold(run.store, "iris", MONTH, "other", 20, limit_cents=50)
+        months.hold(run.store, "iris", this_month(), "other", 20, limit_cents=50)
         plan = spend.plan_overrun(run)
         assert plan["over_cents"] == 30
         spend.grant_overrun(run, plan, "ada")
@@ -321,7 +320,7 @@ class TestTheMonth:
 
         with ThreadPoolExecutor(2) as pool:
             list(pool.map(work, runs))
-        for key in runs[0].store.keys(f"_months/iris/{MONTH}/"):
+        for key in runs[0].store.keys(f"_months/iris/{this_month()}/"):
             rows = list(decode(runs[0].store.get(key) or b"", key))
             assert sum(row["cents"] for row in rows) <= 84, key
         for run in runs:
@@ -405,7 +404,7 @@ def test_at_any_time_spent_is_reserved_and_reserved_is_within_the_limit(desk: De
                 spend.grant_overrun(desk.again(run), plan, "ada")
                 invariant(desk.again(run))
         if chance.random() < 0.3:
-            months.hold(run.store, "iris", MONTH, "other", chance.randrange(60), limit_cents=None)
+            months.hold(run.store, "iris", this_month(), "other", chance.randrange(60), limit_cents=None)
     for item in items:
         desk.answer(run, {item: script[item]})
     desk.collect(desk.again(run))
@@ -416,7 +415,7 @@ def test_at_any_time_spent_is_reserved_and_reserved_is_within_the_limit(desk: De
     clear_hits(desk.again(run))
     spend.release(desk.again(run))
     invariant(desk.again(run), ended=True)
-    keys = run.store.keys(f"_months/iris/{MONTH}/")
+    keys = run.store.keys(f"_months/iris/{this_month()}/")
     for key in keys:
         for row in decode(run.store.get(key) or b"", key):
             assert row["spent"] <= row["cents"], key

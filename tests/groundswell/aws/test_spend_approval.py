@@ -14,12 +14,11 @@ from groundswell.aws.operators.approval import SpendApprovalOperator
 from groundswell.aws.operators.mturk import MTurkPublishHitsOperator
 from groundswell.aws.runs import LabelingRun
 from groundswell.ledger import months
-from groundswell.ledger.months import month_of
 from tests.groundswell.aws.desk import Desk, operator
+from tests.groundswell.aws.workbench import this_month
 
 pytestmark = pytest.mark.contract
 
-MONTH = month_of(datetime.now(UTC))
 TIGHT = {"budget": "45.00", "approve_above": "45.00", "monthly_budget": "1.00"}
 ADA = {"id": "1", "name": "ada"}
 
@@ -79,7 +78,7 @@ def publish(run: LabelingRun) -> Any:
 
 
 def held(run: LabelingRun) -> int | None:
-    return months.read(run.store, run.live.name, MONTH).held_by(run.run_id)
+    return months.read(run.store, run.live.name, this_month()).held_by(run.run_id)
 
 
 def test_nobody_is_asked_below_the_threshold_and_the_worst_case_is_reserved(
@@ -154,12 +153,12 @@ class TestMonth:
         second, plan = planned(desk, "c", "d", "e", spend=TIGHT)
         assert plan["approval"] is True
         assert plan["text"].endswith(
-            f"spend.monthly_budget: of the $1.00 of {MONTH}, other runs have spent $0.00, $0.60 is held by "
-            f"`{first.run_id}` $0.60; this run needs up to $0.90, which is $0.50 too much: approving lets "
-            "the month pass its budget by that"
+            f"spend.monthly_budget: of the $1.00 of {this_month()}, other runs have spent $0.00, "
+            f"$0.60 is held by `{first.run_id}` $0.60; this run needs up to $0.90, which is $0.50 "
+            "too much: approving lets the month pass its budget by that"
         )
         approval(second, plan).execute_complete(context(), answer("Approve"))
-        assert months.read(second.store, "iris", MONTH).held_cents == 150
+        assert months.read(second.store, "iris", this_month()).held_cents == 150
 
     def test_one_that_filled_up_since_the_plan_is_told(self, desk: Desk) -> None:
         first, plan = planned(desk, "a", "b", spend=TIGHT)
@@ -169,9 +168,9 @@ class TestMonth:
         with pytest.raises(AirflowFailException) as caught:
             approval(second, other).execute(context())
         assert str(caught.value) == (
-            f"spend.monthly_budget: of the $1.00 of {MONTH}, other runs have spent $0.00, $0.60 is held by "
-            f"`{first.run_id}` $0.60: $0.90 for run {second.run_id} does not fit: it has filled up since the "
-            "spend was planned; clear plan_spend"
+            f"spend.monthly_budget: of the $1.00 of {this_month()}, other runs have spent $0.00, "
+            f"$0.60 is held by `{first.run_id}` $0.60: $0.90 for run {second.run_id} does not fit: "
+            "it has filled up since the spend was planned; clear plan_spend"
         )
         assert run_is_unreserved(second)
 
@@ -179,7 +178,7 @@ class TestMonth:
         first, plan = planned(desk, "a", "b", spend=TIGHT)
         approval(first, plan).execute(context())
         second, over = planned(desk, "c", "d", "e", spend=TIGHT)
-        months.hold(second.store, "iris", MONTH, "third", 10, limit_cents=None)
+        months.hold(second.store, "iris", this_month(), "third", 10, limit_cents=None)
         with pytest.raises(AirflowFailException, match=r"clear plan_spend$"):
             approval(second, over).execute_complete(context(), answer("Approve"))
         assert run_is_unreserved(second)
@@ -207,15 +206,15 @@ class TestPublishing:
     def test_what_was_given_back_is_taken_again(self, desk: Desk) -> None:
         run, plan = planned(desk, "a", "b")
         approval(run, plan).execute(context())
-        months.hold(run.store, "iris", MONTH, run.run_id, 0, limit_cents=None)
+        months.hold(run.store, "iris", this_month(), run.run_id, 0, limit_cents=None)
         publish(run)
         assert held(run) == 24, "the first answers"
 
     def test_not_where_the_month_is_full_now(self, desk: Desk) -> None:
         run, plan = planned(desk, "a", "b", spend=TIGHT)
         approval(run, plan).execute(context())
-        months.hold(run.store, "iris", MONTH, run.run_id, 0, limit_cents=None)
-        months.hold(run.store, "iris", MONTH, "another", 90, limit_cents=100)
+        months.hold(run.store, "iris", this_month(), run.run_id, 0, limit_cents=None)
+        months.hold(run.store, "iris", this_month(), "another", 90, limit_cents=100)
         assert _refused(run).endswith("which the month does not leave; clear plan_spend")
 
     def test_not_where_the_budget_was_lowered_since(self, desk: Desk) -> None:

@@ -41,6 +41,11 @@ def _iris() -> dict[str, Any]:
     return batch
 
 
+def this_month() -> str:
+    """The month whose budget a run takes from; asked anew each time, as months end while tests run."""
+    return month_of(datetime.now(UTC))
+
+
 class ShiftedClock:
     """The server's clock: the time, and what a test adds to it."""
 
@@ -109,7 +114,7 @@ class Workbench:
         worst = plan_spend(run.batch, items).worst_cents
         plan = {
             "at": runs.now_text(),
-            "month": month_of(datetime.now(UTC)),
+            "month": this_month(),
             "hold_cents": min(worst, run.batch.spend.budget_cents),
             "limit_cents": None,
             "over_cents": 0,
