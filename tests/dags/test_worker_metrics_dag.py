@@ -15,6 +15,7 @@ from datetime import UTC, date, datetime, time, timedelta
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
+from unittest.mock import ANY
 
 import pytest
 import yaml
@@ -250,6 +251,14 @@ class Workers:
         record: dict[str, Any] = json.loads(self.read(f"days/{day}/current.json"))
         return record
 
+    def damage(self, day: date) -> None:
+        """Cut what is kept of the events of a day."""
+        folder = f"_private/inputs/{day}/activity/"
+        for key in self.objects():
+            if folder in key:
+                name = key.removeprefix("worker-metrics/")
+                self.s3.put_object(Bucket=BUCKET, Key=key, Body=self.read(name)[:-100])
+
     def objects(self) -> list[str]:
         pages = self.s3.get_paginator("list_objects_v2").paginate(Bucket=BUCKET)
         return [entry["Key"] for page in pages for entry in page.get("Contents", ())]
@@ -283,7 +292,7 @@ class Airflow:
             text=True,
         )
 
-    def run(self, dag_id: str, **conf: Any) -> dict[str, Any]:
+    def run(self, dag_id: str, *, state: str = "success", **conf: Any) -> dict[str, Any]:
         assert self.process.stdin is not None
         assert self.process.stdout is not None
         self.process.stdin.write(f"{json.dumps({'dag_id': dag_id, 'conf': conf})}\n")
@@ -293,7 +302,7 @@ class Airflow:
             said.append(line)
             if line.startswith("answer: "):
                 answer: dict[str, Any] = json.loads(line.removeprefix("answer: "))
-                assert answer["state"] == "success", "".join(said)[-6000:]
+                assert answer["state"] == state, "".join(said)[-6000:]
                 return answer
         self.output.seek(0)
         raise AssertionError("".join(said)[-3000:] + self.output.read()[-3000:])
@@ -379,5 +388,21 @@ def test_days_are_reported_revised_and_rid_of_a_worker(project: Path, cloud: Clo
         assert workers.record(DAY_BEFORE)["kind"] == "forgotten"
         assert workers.record(DAY_BEFORE)["totals"]["submitted"] == 6
         assert b"forgotten" in workers.read(f"days/{DAY_BEFORE}/workers.csv")
+
+        workers.damage(DAY_BEFORE)
+        run = airflow.run("worker_metrics", **asked)
+        mended = workers.record(DAY_BEFORE)
+        assert mended["totals"]["submitted"] == 6, "the log was read again"
+        assert run["told"] == [{"days": [str(DAY_BEFORE)], "revised": ANY, "failed": [], "anomalies": ANY}]
+        assert b"damaged input" in workers.read(f"days/{DAY_BEFORE}/problems.csv")
+
+        workers.damage(DAY_BEFORE)
+        workers.logs.delete_log_group(logGroupName=LOG_GROUP)
+        run = airflow.run("worker_metrics", state="failed", **asked)
+        assert run["tasks"]["report_day"] == ["failed", "success"]
+        assert (run["tasks"]["publish"], run["tasks"]["verify"]) == (["success"], ["failed"])
+        [event] = run["told"]
+        assert event["failed"] == [str(DAY_BEFORE)], "and the other day's event is there"
+        assert workers.record(DAY_BEFORE) == mended, "its report stays"
     finally:
         airflow.stop()
