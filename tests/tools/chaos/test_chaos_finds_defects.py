@@ -78,7 +78,7 @@ def a_day_after(fates: Iterable[Fate]) -> Iterator[Schedule]:
 
 
 def test_publishing_without_a_token_makes_second_hits(stage: Stage, monkeypatch: pytest.MonkeyPatch) -> None:
-    def tokenless(hook: MTurkHook, *, token: str, **request: Any) -> str:
+    def tokenless(hook: MTurkHook, *, token: str, on_existing: Any, **request: Any) -> str:
         return str(hook.conn.create_hit_with_hit_type(**request)["HIT"]["HITId"])
 
     monkeypatch.setattr(MTurkHook, "create_hit", tokenless)
