@@ -31,9 +31,9 @@ class Kept(Stack):
                 shutil.copy(self.layout.airflow_home / name, self.copy)
 
 
-@pytest.fixture(scope="package")
+@pytest.fixture(scope="session")
 def live(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Live]:
-    """Real Airflow processes and a local cloud on free ports, with a state folder of their own."""
+    """Real Airflow processes and a local cloud on free ports, until the last tests here take them down."""
     layout = Layout(folder_name=f".groundswell-test-{uuid.uuid4().hex[:8]}")
     stack = Kept(layout, settings=SETTINGS)
     stack.copy = tmp_path_factory.mktemp("fresh") / "airflow"
