@@ -72,7 +72,7 @@ def compare_funds(run: LabelingRun, state: RunState, *, unrecorded_cents: int, h
     credits = _credits(run, before["at"])
     expected = own + others + Span(-credits.high, -credits.low)
     if expected.low <= fell <= expected.high:
-        return Funds(notes=_vague(expected, others))
+        return Funds(notes=_vague(others, credits))
     known = f"{own} by this run, {others} by other runs"
     known += f", and {credits} deposited" if credits != Span() else ""
     text = f"funds {_moved(fell)}, while the ledgers have {known}"
@@ -153,13 +153,19 @@ def _before(state: RunState) -> Mapping[str, Any]:
     return {"at": first.get("funds_at", first["at"]), "funds_cents": first["funds_cents"]}
 
 
-def _vague(expected: Span, others: Span) -> list[str]:
-    if expected.low == expected.high:
-        return []
-    return [
-        f"funds agree as far as can be known: other runs of the store are under way, or have payments whose "
-        f"time is not recorded, and paid {others}"
-    ]
+def _vague(others: Span, credits: Span) -> list[str]:
+    notes = []
+    if others.low != others.high:
+        notes.append(
+            "funds agree as far as can be known: other runs of the store are under way, or have payments "
+            f"whose time is not recorded, and paid {others}"
+        )
+    if credits.low != credits.high:
+        notes.append(
+            f"funds agree as far as can be known: of what was deposited, {credits} came about when the run "
+            "was planned"
+        )
+    return notes
 
 
 def spent_by_others(run: LabelingRun, since: str) -> Span:

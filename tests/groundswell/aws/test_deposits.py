@@ -111,6 +111,16 @@ def test_what_the_account_had_when_the_run_was_planned_explains_nothing(
     assert [row.what for row in rows(desk, middle)] == ["funds"]
 
 
+def test_a_deposit_at_the_time_of_the_plan_is_a_note(
+    desk: Desk, middle: LabelingRun, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(funds, "SLACK", timedelta(hours=2))
+    state("25.00", "r-1")
+    found = reconcile(desk.again(middle))
+    assert found.rows == []
+    assert "of what was deposited, $0.00 to $25.00 came about when the run was planned" in found.notes[-1]
+
+
 @pytest.mark.parametrize(
     ("changes", "message"),
     [
