@@ -18,17 +18,17 @@ def number(value: float | None, digits: int = 0) -> str:
 
 
 def percent(value: float | None, digits: int = 0) -> str:
-    """0.873 -> 87 %. What is not all is never rounded to 100 %, what is not nothing never to 0 %."""
+    """0.873 -> 87%. What is not all is never rounded to 100%, what is not nothing never to 0%."""
     if value is None:
         return NOTHING
     if value == 0:
-        return "0 %"
+        return "0%"
     text = f"{100 * value:.{digits}f}"
     if value < 1 and float(text) >= 100:
         text = f"{100 - 10 ** -max(digits, 1):.{max(digits, 1)}f}"
     if value > 0 and float(text) <= 0:
         text = f"<{10**-digits:.{digits}f}"
-    return f"{text} %"
+    return f"{text}%"
 
 
 def money(cents: float | None) -> str:

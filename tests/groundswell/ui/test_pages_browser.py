@@ -23,7 +23,7 @@ pytestmark = pytest.mark.browser
 CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser")
 ARGUMENTS = ["--no-sandbox", "--disable-gpu", "--disable-background-networking", "--no-first-run"]
 TIMEOUT_MS = 60_000  # the machine may be busy with other things
-RUN = "manual__2026-11-22T05:00:00+00:00"
+RUN = "manual__2026-11-22T05:00:00+00:00_" + "abcdef" * 8
 SANDBOX = "allow-scripts allow-same-origin allow-forms allow-downloads"
 
 
@@ -132,6 +132,9 @@ def test_filters_sorting_and_pages_are_in_the_address(shop: Shop, page: Any) -> 
     assert page.get_by_label("Status", exact=True).input_value() == "settled"
     page.go_back()
     page.get_by_text("Page 1 of").wait_for()
+    page.get_by_label("Status", exact=True).select_option("gave_up")
+    page.wait_for_url("**status=gave_up**")
+    assert "sort=answers&order=desc" in page.url, "another filter leaves the order"
     page.get_by_role("button", name="Clear").click()
     page.wait_for_url(lambda url: "status" not in url)
     assert page.get_by_label("Status", exact=True).input_value() == ""
@@ -230,10 +233,13 @@ def test_updates_can_be_paused(shop: Shop, page: Any) -> None:
 def test_a_refresh_keeps_focus_and_what_is_open(shop: Shop, page: Any) -> None:
     page.goto(items(shop).replace("/items", "/run"))
     page.get_by_text("The same as a table").click()
-    page.get_by_role("link", name="Open the run in Airflow").focus()
-    page.locator("#timeline-table summary").focus()
-    page.evaluate("groundswell.load(document.querySelector('[data-fragment]'))")
-    page.locator("[data-fragment]:not([aria-busy])").wait_for()
+    for place in ("a >> text=Open the run in Airflow", "#timeline-table summary"):
+        page.locator(place).focus()
+        page.evaluate("document.activeElement.dataset.old = 'yes'")
+        page.evaluate("groundswell.load(document.querySelector('[data-fragment]'))")
+        page.locator("[data-old]").wait_for(state="detached")
+        page.locator("[data-fragment]:not([aria-busy])").wait_for()
+        assert page.locator(place).evaluate("each => each === document.activeElement"), place
     assert page.locator("#timeline-table").get_attribute("open") is not None
 
 

@@ -11,12 +11,12 @@ from groundswell.ui import formats
     ("value", "digits", "text"),
     [
         (None, 0, "\u2013"),
-        (0.0, 1, "0 %"),
-        (0.934, 0, "93 %"),
-        (1.0, 0, "100 %"),
-        (0.9999, 0, "99.9 %"),
-        (0.0001, 0, "<1 %"),
-        (0.0001, 1, "<0.1 %"),
+        (0.0, 1, "0%"),
+        (0.934, 0, "93%"),
+        (1.0, 0, "100%"),
+        (0.9999, 0, "99.9%"),
+        (0.0001, 0, "<1%"),
+        (0.0001, 1, "<0.1%"),
     ],
 )
 def test_a_share_is_never_rounded_to_all_or_nothing(value: float | None, digits: int, text: str) -> None:

@@ -301,6 +301,8 @@ class Record:
                 "train_uri": "s3://bucket/train.csv",
                 "model": {"accuracy": 0.967},
                 "resources_left": [],
+                "reconciled": not differences,
+                "differences": differences,
             },
         )
         return self

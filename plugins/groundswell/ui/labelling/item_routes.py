@@ -37,6 +37,9 @@ WORDS = {
 #: What stands for items without a label in an address: no label is white space.
 NO_LABEL = " "
 
+#: What the address of an item keeps of the list from which it was opened, for the way back.
+_LIST = ("status", "label", "search", "sort", "order", "page")
+
 Status = Annotated[str, Query(max_length=20)]
 Sort = Annotated[str, Query(max_length=20)]
 Order = Annotated[str, Query(pattern="^(asc|desc)?$")]
@@ -150,7 +153,10 @@ def item_page(request: Request, reader: Reads, run: AskedRun, item: ItemId) -> R
     found = indexed(reader, run)
     if found.usable and found.synced.complete:
         _existing(found, run, item)
-    return shell.page(request, "labelling/item.html", run=run, item=item, current="items", tab=False)
+    listed = {name: request.query_params.get(name, "") for name in _LIST}
+    return shell.page(
+        request, "labelling/item.html", run=run, item=item, listed=listed, current="items", tab=False
+    )
 
 
 def _existing(found: Indexed, run: Run, item: str) -> ItemView:

@@ -98,6 +98,9 @@ def warnings(run: RunOverview, state: State) -> list[str]:
         found.append(f"{share} of the answers cannot be read.")
     if run.budget_cents and run.spent_cents > run.budget_cents:
         found.append("More was spent than the budget.")
+    if run.differences:
+        places = formats.plural(run.differences, "place")
+        found.append(f"Ledger and workforce differ in {places}: see Books on the page of the run.")
     return found
 
 

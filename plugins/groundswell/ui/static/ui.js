@@ -22,11 +22,22 @@
     return url;
   };
 
+  // What has no id is known by what it is and leads to: a list that refreshes itself must not throw the keyboard
+  // back to its beginning
+  const alike = (box, one) =>
+    [...box.querySelectorAll(one.localName)].filter(
+      (each) =>
+        each.className === one.className &&
+        each.getAttribute("href") === one.getAttribute("href") &&
+        (one.localName === "div" || each.textContent === one.textContent),
+    );
+
   const remember = (box) => {
     const active = document.activeElement;
     const inside = active && active !== box && box.contains(active);
     return {
-      focus: inside ? active.id || "" : null,
+      focus: inside ? active : null,
+      place: inside && !active.id ? alike(box, active).indexOf(active) : 0,
       scroll: [...box.querySelectorAll(".scroll")].map((each) => each.scrollLeft),
       open: [...box.querySelectorAll("details[id][open]")].map((each) => each.id),
     };
@@ -40,8 +51,9 @@
     [...box.querySelectorAll(".scroll")].forEach((each, index) => {
       each.scrollLeft = before.scroll[index] || 0;
     });
-    if (before.focus === null) return;
-    const again = before.focus ? document.getElementById(before.focus) : null;
+    const was = before.focus;
+    if (was === null) return;
+    const again = was.id ? document.getElementById(was.id) : alike(box, was)[before.place];
     (again && box.contains(again) ? again : box).focus({ preventScroll: true });
   };
 
@@ -150,6 +162,10 @@
     const parameters = new URLSearchParams();
     for (const [name, value] of new FormData(form))
       if (typeof value === "string" && value !== "") parameters.append(name, value);
+    // How tables are sorted is no field of the form, and stays; which of their pages is shown does not
+    const now = new URLSearchParams(location.search);
+    for (const name of (form.dataset.keep || "").split(" "))
+      if (now.get(name)) parameters.set(name, now.get(name));
     target.search = parameters.toString();
     return target;
   };
@@ -326,6 +342,8 @@
     // Only what overflows needs to be reached by keyboard
     for (const scroll of root.querySelectorAll(".scroll"))
       if (scroll.scrollWidth > scroll.clientWidth) scroll.tabIndex = 0;
+    for (const text of root.querySelectorAll(".value-text"))
+      if (text.scrollHeight > text.clientHeight) text.tabIndex = 0;
     for (const image of root.querySelectorAll("img[data-fallback]"))
       image.addEventListener("error", () => image.closest("figure").classList.add("missing"), { once: true });
     document.dispatchEvent(new CustomEvent("groundswell:shown", { detail: { root } }));

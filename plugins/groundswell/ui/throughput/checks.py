@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import date
 from typing import Any
 
-from groundswell.reports.html import formats
+from groundswell.reports.html import formats, wording
 from groundswell.ui.throughput.columns import MEASURES
 from groundswell.ui.throughput.filters import read_page
 from groundswell.ui.throughput.listings import Asked
@@ -61,11 +61,12 @@ def anomalies(rows: Sequence[Row], asked: Asked) -> Leaf:
 def _anomaly(row: Row, asked: Asked) -> dict[str, Any]:
     return {
         "day": str(row["day"]),
+        "day_text": _day_text(row["day"]),
         "worker": formats.clean(row["worker"]),
         "team": formats.plain(row["team"]),
         "job": formats.plain(row["job"]),
         "kind": words(row["kind"]),
-        "reason": formats.clean(row["reason"], 500),
+        "reason": formats.sentence(row["reason"]),
         "severity": row["severity"],
         "query": asked.filtered(worker=str(row["worker"])),
     }
@@ -108,6 +109,7 @@ def _disagreement(row: Row) -> dict[str, Any]:
     difference = numbers["difference"]
     return {
         "day": str(row["day"]),
+        "day_text": _day_text(row["day"]),
         "team": formats.plain(row["team"]),
         "job": formats.plain(row["job"]),
         "worker": formats.clean(row["worker"]) or "the whole team and job",
@@ -149,8 +151,12 @@ def problems(rows: Sequence[Row]) -> list[dict[str, Any]]:
 
 def _days_text(days: Sequence[str]) -> str:
     if len(days) <= 2:
-        return ", ".join(days)
-    return f"{len(days)} days, {days[0]} to {days[-1]}"
+        return ", ".join(map(_day_text, days))
+    return f"{len(days)} days, {_day_text(days[0])} to {_day_text(days[-1])}"
+
+
+def _day_text(day: object) -> str:
+    return formats.day(formats.as_day(day))
 
 
 def changed(records: Mapping[date, Row]) -> list[dict[str, Any]]:
@@ -162,7 +168,13 @@ def changed(records: Mapping[date, Row]) -> list[dict[str, Any]]:
             newest = history[0]
             more = max(0, len(newest["changes"]) - MOST_CHANGES)
             rows.append(
-                {**newest, "day": str(day), "changes": newest["changes"][:MOST_CHANGES], "more": more}
+                {
+                    **newest,
+                    "day": str(day),
+                    "day_text": _day_text(day),
+                    "changes": newest["changes"][:MOST_CHANGES],
+                    "more": more,
+                }
             )
     return rows
 
@@ -204,7 +216,7 @@ def _weight(change: Row) -> tuple[int, str]:
 def _change(change: Row) -> str:
     measure = str(change.get("measure", ""))
     before, after = (change.get(side) for side in ("before", "after"))
-    name = MEASURES[measure].title if measure in MEASURES else words(measure)
+    name = MEASURES[measure].title if measure in MEASURES else wording.measure(measure).label
     if not isinstance(before, (int, float, type(None))) or not isinstance(after, (int, float, type(None))):
         return f"{name}: {formats.plain(before)} → {formats.plain(after)}"
     form = MEASURES[measure].form if measure in MEASURES else _FORMS.get(measure, formats.count)

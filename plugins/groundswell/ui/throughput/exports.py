@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
+import re
+
 from groundswell.reports import schema
 from groundswell.reports.html import formats
 from groundswell.ui.throughput import queries
-from groundswell.ui.throughput.filters import SOURCE_LABELS
+from groundswell.ui.throughput.filters import SOURCE_LABELS, Filters
 from groundswell.ui.throughput.parts import View, range_text
+
+#: What a name of a file has not, and how much of the name of a team or job it has.
+_NOT_IN_NAMES, _LONGEST_NAME = re.compile(r"[^A-Za-z0-9.]+"), 40
 
 
 def rows_csv(view: View) -> tuple[bytes, str]:
@@ -16,7 +21,7 @@ def rows_csv(view: View) -> tuple[bytes, str]:
     frame = schema.WORKERS.empty() if view.span is None else view.rows().period.rows
     columns = list(schema.WORKERS.key)
     ordered = frame.sort_values(columns, kind="stable", ignore_index=True)
-    return tables.to_csv(ordered, schema.WORKERS), f"throughput-{_days(view)}.csv"
+    return tables.to_csv(ordered, schema.WORKERS), f"throughput-{_said(view)}.csv"
 
 
 def period_html(view: View) -> tuple[bytes, str]:
@@ -28,7 +33,7 @@ def period_html(view: View) -> tuple[bytes, str]:
 
     span, rows, filters = view.days_asked, view.rows(), view.asked.filters
     extra = {
-        name: queries.smaller(view.reader, rows.days, name, filters)
+        name: queries.smaller(view.reader, rows.days, name, rows, filters)
         for name in ("anomalies", "sources", "problems")
     }
     html = render.render_period(
@@ -40,7 +45,7 @@ def period_html(view: View) -> tuple[bytes, str]:
         records=list(rows.days.records.values()),
         **extra,
     )
-    return html.encode("utf-8", "replace"), f"throughput-{_days(view)}.html"
+    return html.encode("utf-8", "replace"), f"throughput-{_said(view)}.html"
 
 
 def _filtered(view: View) -> list[str]:
@@ -50,5 +55,13 @@ def _filtered(view: View) -> list[str]:
     return [*words, *(f"{name} {formats.clean(value, 60)}" for name, value in said.items() if value)]
 
 
-def _days(view: View) -> str:
-    return "none" if view.span is None else f"{view.span.first}-to-{view.span.last}"
+def _said(view: View) -> str:
+    """Return the days and the filters, so that files of several teams can lie beside each other."""
+    filters = view.asked.filters
+    days = "none" if view.span is None else f"{view.span.first}-to-{view.span.last}"
+    named = (_NOT_IN_NAMES.sub("-", value)[:_LONGEST_NAME].strip("-") for value in _values(filters))
+    return "-".join([days, *filter(None, named)])
+
+
+def _values(filters: Filters) -> tuple[str, ...]:
+    return (filters.source, filters.team, filters.job, filters.worker)

@@ -48,6 +48,8 @@ class TableView:
     :param rows: cells of the rows of this page; the first cell heads the row
     :param keys: what each of these rows is about, such as its day
     :param total: rows on all pages
+    :param named: how many teams, jobs, workers or days these are about: one may have several rows, and what
+        belongs to no single one has a row too
     """
 
     listing: Listing
@@ -56,6 +58,7 @@ class TableView:
     rows: Sequence[Sequence[Cell]]
     keys: Sequence[Any]
     total: int
+    named: int
     page: int
     pages: int
     previous: str = ""
@@ -125,6 +128,7 @@ def table(listing: Listing, rows: Sequence[Row], asked: Asked) -> TableView:
         rows=[[_cell(column, row, asked) for column in listing.columns] for row in cut],
         keys=[row[listing.keys[0]] for row in cut],
         total=len(ordered),
+        named=len({row[listing.keys[0]] for row in ordered} - {"", None}),
         page=page,
         pages=pages,
         previous=turn(page - 1) if page > 1 else "",

@@ -190,6 +190,9 @@ def _nothing(view: View, rows: queries.Rows) -> Context:
             f"The latest report is of {formats.day(view.latest or view.today)}.",
         )
         ways.append((PRESETS["7d"], view.asked.filtered(range="7d", **{"from": "", "to": ""})))
+    elif not filters.rows():
+        title, text = "No work was recorded", "There are reports of these days, and nobody worked on them."
+        ways.append((PRESETS["28d"], view.asked.filtered(range="28d", **{"from": "", "to": ""})))
     else:
         title, text = (
             "Nothing for these filters",
@@ -229,8 +232,17 @@ def tables(view: View) -> Context:
     rows = view.rows()
     if rows.empty:
         return {"tables": [], "files": {}}
-    made = [table(listing, measured(view, rows, *listing.keys), view.asked) for listing in LISTINGS.values()]
+    found = {name: measured(view, rows, *listing.keys) for name, listing in LISTINGS.items()}
+    found["days"] = [*found["days"], *_idle_days(rows, found["days"])]
+    made = [table(listing, found[name], view.asked) for name, listing in LISTINGS.items()]
     return {"tables": made, "files": {str(day): _day(record) for day, record in rows.days.records.items()}}
+
+
+def _idle_days(rows: queries.Rows, found: list[queries.Row]) -> list[queries.Row]:
+    """Return a row for each day whose report says that nothing passes the filters: it is there to be read."""
+    known = {str(row["day"]) for row in found} | {str(day) for day in rows.unread}
+    nothing = dict.fromkeys(LISTINGS["days"].measures)
+    return [{**nothing, "day": str(day)} for day in rows.days.records if str(day) not in known]
 
 
 def measured(view: View, rows: queries.Rows, *keys: str) -> list[queries.Row]:
@@ -259,7 +271,7 @@ def checks_of(view: View) -> Context:
     if not days.records:
         return {"shown": False}
     found = {
-        name: queries.smaller(view.reader, days, name, view.asked.filters).to_dict("records")
+        name: queries.smaller(view.reader, days, name, view.rows(), view.asked.filters).to_dict("records")
         for name in ("anomalies", "sources", "problems")
     }
     return {

@@ -145,10 +145,12 @@ def _wanted(period: Period, filters: Filters) -> dict[str, str | list[str]]:
     return wanted
 
 
-def smaller(reader: Reader, days: Days, name: str, filters: Filters) -> pandas.DataFrame:
+def smaller(reader: Reader, days: Days, name: str, found: Rows, filters: Filters) -> pandas.DataFrame:
     """Return one of the smaller tables of all days: the rows that pass the filters it has columns for.
 
     :param name: anomalies, sources or problems
+    :param found: the rows of these days that pass the filters: they know whom a name means, and which
+        jobs are of a source
     :raises UnreachableError: the store does not answer
     """
     from groundswell.reports.tables import from_arrow
@@ -160,7 +162,10 @@ def smaller(reader: Reader, days: Days, name: str, filters: Filters) -> pandas.D
     whole = from_arrow(some, _SMALLER[name])
     for column, value in filters.rows().items():
         if column == "worker" and column in whole:
-            whole = whole[whole[column].str.startswith(value)]
+            whole = whole[whole[column].isin(found.period.values("worker"))]
+        elif column == "source" and name == "anomalies":
+            of_source = set(zip(found.period.rows["team"], found.period.rows["job"], strict=True))
+            whole = whole[[pair in of_source for pair in zip(whole["team"], whole["job"], strict=True)]]
         elif column in {"team", "job"} and column in whole:
             whole = whole[whole[column] == value]
     return whole.reset_index(drop=True)

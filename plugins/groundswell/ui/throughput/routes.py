@@ -6,8 +6,9 @@ a thread, and may wait for the store.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from datetime import date
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Depends, Request
@@ -15,6 +16,7 @@ from fastapi.responses import Response
 from markupsafe import Markup
 
 from groundswell.errors import GroundswellError
+from groundswell.reports.html import formats
 from groundswell.ui import problems, security, shell
 from groundswell.ui.throughput import downloads, exports, parts
 from groundswell.ui.throughput.checks import revisions, state_of
@@ -200,10 +202,18 @@ def day_page(request: Request, day: str, service: UseService) -> Response:
         "tables": downloads.listed(there),
         "report": downloads.REPORT in there,
         "history": revisions(record),
-        "earlier": max((each for each in days if each < asked), default=None),
-        "later": min((each for each in days if each > asked), default=None),
+        **_beside(asked, days),
     }
     return _framing(shell.page(request, "throughput/day.html", **context))
+
+
+def _beside(day: date, days: Sequence[date]) -> dict[str, Any]:
+    """Return the days with a report before and after a day, and what they are called."""
+    beside = {
+        "earlier": max((each for each in days if each < day), default=None),
+        "later": min((each for each in days if each > day), default=None),
+    }
+    return {**beside, **{f"{way}_text": formats.day(each) for way, each in beside.items() if each}}
 
 
 def _framing(response: Response) -> Response:

@@ -12,6 +12,8 @@ from groundswell.ui.throughput.columns import MEASURES, TOTALS, Measure, shown
 
 #: Differences below this share are said to be none.
 _SAME = 0.0005
+#: A growth from which on nobody thinks in percent.
+_MANY_TIMES = 9.0
 #: Totals that are larger the more days there are.
 _GROWING = frozenset({*schema.ADDITIVE, "active_workers"})
 
@@ -85,6 +87,8 @@ def _change(
     if abs(size) < _SAME:
         return "no change", ""
     text = f"{abs(size) * 100:,.1f}" + (" points" if measure.in_points else "%")
+    if not measure.in_points and size >= _MANY_TIMES:
+        text = f"{size + 1:,.0f}\u00d7"
     if not measure.better:
         return formats.signed(difference, text), ""
     return formats.signed(difference, text), "good" if (difference > 0) == (

@@ -7,6 +7,7 @@ import re
 from collections.abc import Iterable
 from dataclasses import replace
 from typing import Any
+from urllib.parse import parse_qsl, urlsplit
 
 import pytest
 from starlette.testclient import TestClient
@@ -65,7 +66,7 @@ def test_items_are_filtered_by_status_label_and_id(record: Record, ann: TestClie
 
 def test_items_are_sorted_by_links_that_keep_the_filter(record: Record, ann: TestClient) -> None:
     text = fetched(ann, "items", sort="confidence", order="desc", status="settled", search="flower")
-    shown = [float(each.removesuffix(" %")) for each in column(text, 3)]
+    shown = [float(each.removesuffix("%")) for each in column(text, 3)]
     assert shown == sorted(shown, reverse=True)
     assert 'aria-sort="descending"' in text
     [link] = re.findall(r'id="sort-confidence" data-live href="([^"]*)"', text)
@@ -75,6 +76,16 @@ def test_items_are_sorted_by_links_that_keep_the_filter(record: Record, ann: Tes
     assert "page=" not in link, "another order begins at its first page"
     assert "sorted by confidence, descending" in text
     assert names(fetched(ann, "items", sort="nonsense"))[0] == "flower-001"
+
+
+def test_the_way_back_from_an_item_is_to_the_list_it_was_opened_from(record: Record, ann: TestClient) -> None:
+    asked = {"status": "settled", "search": "flower", "sort": "cents", "order": "desc", "page": 2}
+    there = re.findall(r'<th scope="row"><a href="([^"]*)"', fetched(ann, "items", **asked))[0]
+    page = ann.get(html.unescape(there)).text
+    [back] = re.findall(r'<li><a href="([^"]*)">Items</a></li>', page)
+    query = dict(parse_qsl(urlsplit(html.unescape(back)).query))
+    assert query == {"batch": "flowers", "run_id": RUN} | {name: str(value) for name, value in asked.items()}
+    assert "sort=" not in re.findall(r'<th scope="row"><a href="([^"]*)"', fetched(ann, "items"))[0]
 
 
 @pytest.mark.parametrize(("sort", "place"), [("status", 1), ("label", 2)])
@@ -238,7 +249,7 @@ def test_the_first_look_at_a_large_run_shows_how_far_it_is(
     whole = RunIndex.sync
     monkeypatch.setattr(RunIndex, "sync", lambda *given: next(steps, None) or whole(*given))
     first = fetched(ann, "items")
-    assert "Indexing the record, 26 %" in first
+    assert "Indexing the record, 26%" in first
     assert 'data-refresh="1"' in first
     assert len(names(fetched(ann, "items"))) == 50
 

@@ -73,7 +73,7 @@ def test_a_run_under_way_is_counted(record: Record, ann: TestClient) -> None:
     assert "Expected end in 80 min" in text
     assert 'data-refresh="15"' in listed(ann)
     [tiles] = re.findall(r'<dl class="tiles totals">.*?</dl>', listed(ann), re.DOTALL)
-    assert words(tiles).startswith("Runs under way 1 Workers active now 3")
+    assert words(tiles).startswith("Runs not finished 1 Workers active now 3")
 
 
 def test_why_the_end_is_not_known_is_said(record: Record, ann: TestClient) -> None:
@@ -100,21 +100,47 @@ def test_a_run_that_says_nothing_any_more_is_stale(record: Record, ann: TestClie
         assert "Nothing new for 3 h" in text
         assert "Expected end unknown" in text
         assert "Workers now 9" not in text
-    assert "Runs under way 1 Workers active now 0" in words(listed(ann))
+    assert "Runs not finished 1 Workers active now 0" in words(listed(ann))
+
+
+@pytest.mark.parametrize("differences", [0, 1, 7])
+def test_books_that_differ_are_seen_without_opening_the_run(
+    record: Record, ann: TestClient, differences: int
+) -> None:
+    record.write(given_up=1).progress().finish(differences=differences)
+    said = {0: "", 1: "differ in 1 place: see Books", 7: "differ in 7 places: see Books"}[differences]
+    for text in (words(listed(ann)), words(run(ann))):
+        assert said in text
+        assert ("Ledger and workforce differ in" in text) == bool(differences)
+
+
+@pytest.mark.parametrize(("budget", "bar", "key"), [(5, "bar bad", "key over"), (500, "bar ", "key done")])
+def test_what_was_overspent_has_the_colour_that_its_key_says(
+    record: Record, ann: TestClient, budget: int, bar: str, key: str
+) -> None:
+    record.write(done=0.5).progress(budget_cents=budget, spent_cents=100, worst_cents=200)
+    html = listed(ann)
+    assert f'class="{key}"></span><strong>$1.00</strong> spent' in html
+    assert f'<span class="{bar}" role="img" aria-label="$1.00 spent of' in html
+
+
+def test_charts_say_in_which_zone_their_times_are(record: Record, ann: TestClient) -> None:
+    record.write(done=0.5).progress()
+    assert words(run(ann)).split("Over time")[1].strip().startswith("Times are UTC")
 
 
 def test_a_finished_run_is_summed_up(record: Record, ann: TestClient) -> None:
     record.write(given_up=1).progress().finish()
     text = words(listed(ann))
     assert "Finished" in text
-    assert "Runs under way" not in text, "nothing is under way"
+    assert "Runs not finished" not in text, "nothing is under way"
     page = words(run(ann))
     assert "Labels 11" in page
     assert "Ledger and workforce agree to the cent" in page
     assert "Workers did not agree" in page
     assert "Spend allowed without asking" in page
     assert "s3://bucket/train.csv" in page
-    assert "96.7 % right on the test items" in page
+    assert "96.7% right on the test items" in page
     assert 'data-refresh="60"' in run(ann)
 
 

@@ -142,6 +142,9 @@ def test_sorting_by_keyboard_says_so_and_keeps_the_focus(page: Any, site: str) -
     assert seconds == sorted(seconds, reverse=True)
     page.keyboard.press("Enter")
     page.wait_for_selector("#tp-workers th[aria-sort=ascending] #sort-workers-seconds_median")
+    page.get_by_label("Team", exact=True).select_option("birds")
+    page.wait_for_url("**team=birds*")
+    assert "workers=seconds_median" in page.url, "a filter leaves the order"
 
 
 def test_the_filtered_rows_are_saved(page: Any, site: str, tmp_path: Path) -> None:
@@ -150,7 +153,7 @@ def test_the_filtered_rows_are_saved(page: Any, site: str, tmp_path: Path) -> No
     with page.expect_download() as saving:
         page.get_by_role("link", name="Rows as CSV").click()
     saved = saving.value
-    assert saved.suggested_filename == "throughput-2026-10-08-to-2026-10-14.csv"
+    assert saved.suggested_filename == "throughput-2026-10-08-to-2026-10-14-forms.csv"
     saved.save_as(tmp_path / "rows.csv")
     lines = (tmp_path / "rows.csv").read_text().splitlines()
     assert len(lines) > 5
@@ -186,6 +189,9 @@ def test_narrow_and_dark(page: Any, site: str, width: int, scheme: str) -> None:
     }"""
     ground, ink = page.evaluate(lightness, "--bg"), page.evaluate(lightness, "--chart-ink")
     assert (ground < ink) == (scheme == "dark")
+    page.emulate_media(media="print", color_scheme=scheme)
+    assert page.evaluate(lightness, "--bg") == 3 * 255, "paper is white, and browsers print no grounds"
+    page.emulate_media(media="screen", color_scheme=scheme)
     reachable = page.locator("#tp-workers .scroll")
     assert reachable.get_attribute("tabindex") == "0"
 
@@ -199,6 +205,9 @@ def test_charts_and_totals_can_be_read_without_seeing(page: Any, site: str) -> N
         assert page.locator(f"#{label}").text_content()
         assert page.locator(f"#{drawing.get_attribute('aria-describedby')}").text_content()
         assert figure.locator("details table").count() == 1
+    ends = page.locator(".tp-charts figure:has-text('Time per task, by day') svg:visible text[font-weight]")
+    colours = ends.evaluate_all("all => all.map((each) => getComputedStyle(each).fill)")
+    assert len(set(colours)) == 3, "the name of a line has its colour"
     page.get_by_label("Source", exact=True).select_option("public")
     page.wait_for_url("**source=public*")
     page.wait_for_selector("#announcer:not(:empty)")

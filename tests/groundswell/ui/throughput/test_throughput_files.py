@@ -23,11 +23,19 @@ def test_the_rows_of_a_view_as_csv(web: TestClient, workers: pd.DataFrame) -> No
     answer = web.get("/throughput/view.csv?from=2026-10-06&to=2026-10-09&team=forms")
     assert answer.headers["content-type"].startswith("text/csv")
     assert answer.headers["content-disposition"] == (
-        'attachment; filename="throughput-2026-10-06-to-2026-10-09.csv"'
+        'attachment; filename="throughput-2026-10-06-to-2026-10-09-forms.csv"'
     )
     rows = of_days(workers, "2026-10-06", "2026-10-09")
     rows = rows[rows["team"] == "forms"].sort_values(list(WORKERS.key))
     assert answer.content == tables.to_csv(rows, WORKERS)
+
+
+def test_files_of_several_views_can_lie_beside_each_other(web: TestClient) -> None:
+    where = "from=2026-10-06&to=2026-10-06&source=public&team=a%22%0D%0Ab%2F..%2Fc&worker=w-0"
+    for path, ending in (("view.csv", "csv"), ("period.html", "html")):
+        said = web.get(f"/throughput/{path}?{where}&download=yes").headers["content-disposition"]
+        name = "throughput-2026-10-06-to-2026-10-06-public-a-b-..-c-w-0"
+        assert said == f'attachment; filename="{name}.{ending}"'
 
 
 def test_files_are_those_of_the_store(web: TestClient, reports: Path) -> None:

@@ -279,7 +279,7 @@ def test_revised_and_provisional_days_are_marked_with_what_changed(get: Get) -> 
     assert states["Wednesday, 14 Oct 2026"] == "Provisional"
     assert states["Monday, 5 Oct 2026"] == "Final"
     changed = plain(get("/parts/checks?range=28d").split('id="tp-changed"')[1])
-    assert re.search(r"2026-10-06 2 Revised .* Tasks submitted: [\d,]+ → [\d,]+", changed)
+    assert re.search(r"6 Oct 2026 2 Revised .* Tasks submitted: [\d,]+ → [\d,]+", changed)
     summary = get("/parts/summary?range=28d")
     assert "Provisional: 14 Oct" in summary
     assert "Revised: 6 Oct" in summary
