@@ -78,7 +78,7 @@ def of_day(record: Record, day: date, late_days: int) -> State:
         f"Late events are taken in until {until}; if they change a number, the report will be marked as "
         f"revised and show how. {counted}"
     )
-    return State("final", "Final", sentence, history if changed else ())
+    return State("final", "Complete", sentence, history if changed else ())
 
 
 def of_period(records: Sequence[Record], first: date, last: date) -> State:
@@ -104,7 +104,7 @@ def of_period(records: Sequence[Record], first: date, last: date) -> State:
         return State("provisional", "Provisional", f"Numbers may still change. {sentence}")
     if states["revised"]:
         return State("revised", "Revised", sentence)
-    return State("final", "Final", sentence)
+    return State("final", "Complete", sentence)
 
 
 def _days(days: Sequence[date]) -> str:

@@ -204,7 +204,8 @@ def state_of(record: Row) -> tuple[str, str]:
         return "Provisional", "active"
     if record.get("revised"):
         return "Revised", "warn"
-    return "Final", "good"
+    # Late events may still come; after the inputs are gone nothing can change it
+    return ("Final" if record.get("sealed") else "Complete"), "good"
 
 
 def _weight(change: Row) -> tuple[int, str]:

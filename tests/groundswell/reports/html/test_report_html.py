@@ -281,7 +281,8 @@ def test_what_changed_is_shown_before_and_after_with_the_reason(usual) -> None:
 @pytest.mark.parametrize(
     ("more", "word"),
     [
-        ({}, "Final."),
+        ({}, "Complete."),
+        ({"sealed": "inputs"}, "Final."),
         ({"provisional": True, "kind": "provisional"}, "Provisional."),
         ({"kind": "forgotten", "why": "a worker was forgotten"}, "Revised."),
     ],
@@ -291,7 +292,7 @@ def test_the_state_of_a_report_is_said(more, word) -> None:
     text = Page(render_day(tables, {**record, **more}, None, SETTINGS)).text
     assert word in text
     assert "Revision 1, written 2026-11-07 05:12 UTC" in text
-    assert "9 Nov 2026" in text or word == "Revised."
+    assert "9 Nov 2026" in text or word in ("Revised.", "Final.")
 
 
 def test_findings_problems_and_both_counts_of_sources_are_shown(usual) -> None:

@@ -277,7 +277,7 @@ def test_revised_and_provisional_days_are_marked_with_what_changed(get: Get) -> 
     states = {row[0]: row[1] for row in cells(html, "days")}
     assert states["Tuesday, 6 Oct 2026"] == "Revised, revision 2"
     assert states["Wednesday, 14 Oct 2026"] == "Provisional"
-    assert states["Monday, 5 Oct 2026"] == "Final"
+    assert states["Monday, 5 Oct 2026"] == "Complete"
     changed = plain(get("/parts/checks?range=28d").split('id="tp-changed"')[1])
     assert re.search(r"6 Oct 2026 2 Revised .* Tasks submitted: [\d,]+ → [\d,]+", changed)
     summary = get("/parts/summary?range=28d")
