@@ -27,6 +27,8 @@ if TYPE_CHECKING:
 
 #: Tables of a day, each as Parquet and as CSV.
 TABLES = ("workers", "summary", "sources", "anomalies", "problems")
+#: The page of a day, among the files of a revision.
+PAGE = "report.html"
 SCHEMA = 1
 
 #: Why there is a revision: the day's first; more of a day that is not over; the day is over, and nothing or
@@ -241,17 +243,20 @@ class ReportStore:
             if "/" not in name and name != "current.json" and name not in record["files"]:
                 self.remove(key)
 
-    def clear_revisions(self, day: date, *, keep: int | None = None) -> int:
+    def clear_revisions(self, day: date, *, keep: int | None = None, file: str = "") -> int:
         """Remove the files of a day's revisions, but for those of revision ``keep``; the records stay.
 
         Returns how many were removed. Files that never became a revision go as well.
+
+        :param file: only those of this name.
         """
         folder = f"{_of(day)}revisions/"
         kept = self.revision(day, keep) if keep is not None else None
         whole = f"{_of(day)}{kept['folder']}" if kept else None
         removed = 0
         for key in reversed(_readable_first(self.public.keys(folder))):
-            if not key.endswith("/record.json") and not (whole and key.startswith(whole)):
+            wanted = key.endswith(f"/{file}") if file else not key.endswith("/record.json")
+            if wanted and not (whole and key.startswith(whole)):
                 self.remove(key)
                 removed += 1
         return removed

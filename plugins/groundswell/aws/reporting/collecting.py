@@ -190,7 +190,7 @@ def collect_ledgers(reports: Reports, entries: Entries, *, last_try: bool = Fals
             before = _readable([day], inputs.ledger).get(day)
             if before is None and folder is not None:
                 again = ledgers.pull(batches, [day], settings.zone, marks=marks.of, last_try=last_try)
-                if problems or again.problems or not there:
+                if problems or again.failed or not there:
                     log.warning("%s: what was kept of the ledgers is damaged, and not all can be read", day)
                     continue
                 pulled.rows[day], before = again.rows[day], schema.ACTIVITY.empty()

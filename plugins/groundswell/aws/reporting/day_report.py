@@ -6,7 +6,7 @@ import hashlib
 import json
 import logging
 from collections.abc import Callable, Mapping, Sequence
-from datetime import date, timedelta
+from datetime import date, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
 from airflow.sdk.exceptions import AirflowException
@@ -168,7 +168,7 @@ def files_of(
     """
     from groundswell.reports import schema
     from groundswell.reports.html.render import render_day
-    from groundswell.reports.period import Period
+    from groundswell.reports.period import Period, without_workers
     from groundswell.reports.tables import to_parquet
 
     def make(record: Record) -> dict[str, bytes]:
@@ -179,11 +179,23 @@ def files_of(
             files[f"{table.name}.parquet"] = to_parquet(tables.frames()[table.name], table)
             files[f"{table.name}.csv"] = csv[table.name]
         before = [frame for _, frame in history()]
+        if not draws_workers(settings, record):
+            before = [without_workers(frame) for frame in before]
         trend = Period([*before, tables.workers]) if before else None
         files["report.html"] = render_day(tables, record, trend, settings).encode()
         return files
 
     return make
+
+
+def draws_workers(settings: ReportSettings, record: Mapping[str, Any]) -> bool:
+    """Return whether the page of a revision tells workers apart on the days before its own.
+
+    It does not where the first of these days may be kept so no longer when that was written.
+    """
+    written = settings.day_of(datetime.fromisoformat(record["written"]))
+    first = date.fromisoformat(record["day"]) - timedelta(days=TREND_DAYS)
+    return first >= written - settings.retention.workers
 
 
 def digest_of(tables: DayTables, csv: Mapping[str, bytes]) -> str:

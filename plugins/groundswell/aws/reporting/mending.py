@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable, Mapping
+from datetime import UTC, datetime
 from typing import Any, TypeVar
 
 from groundswell.aws.reporting import collecting
@@ -40,5 +41,7 @@ def mended(reports: Reports, entry: Mapping[str, Any], write: Callable[[], R]) -
             if error.name not in left:
                 raise
             log.warning("%s is damaged: its source is read again", reports.private.uri(error.key))
-            # As if the day were due: of others only the ledgers are read
-            left.pop(error.name)(reports, [{**entry, "extra": False}])
+            # As if the day were due: of others only the ledgers are read. And at another time than the run
+            # began: a run of a batch that is read for this day alone is not read for all the days
+            now = datetime.now(UTC).isoformat()
+            left.pop(error.name)(reports, [{**entry, "extra": False, "now": now}])

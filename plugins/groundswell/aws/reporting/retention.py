@@ -4,13 +4,19 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Collection, Iterator
-from datetime import date, datetime
+from datetime import date, datetime, timedelta
 
-from groundswell.aws.reporting.day_report import publish_tables, read_tables, settled
+from groundswell.aws.reporting.day_report import (
+    TREND_DAYS,
+    draws_workers,
+    publish_tables,
+    read_tables,
+    settled,
+)
 from groundswell.aws.reporting.inputs import Inputs
 from groundswell.aws.reporting.month_report import passed_over, write_months
 from groundswell.aws.reporting.opening import Reports, document, put_document
-from groundswell.reports.store import Published, Record
+from groundswell.reports.store import PAGE, Published, Record
 
 _RETENTION = "retention.json"
 INPUTS, WORKERS = "inputs", "workers"
@@ -18,6 +24,7 @@ _WHY = {
     INPUTS: "Events and raw ids were removed for their age; the day cannot be computed again",
     WORKERS: "What tells workers apart was removed for its age",
 }
+_WHY_ALONE = "What the page told of workers on the days before was removed for its age"
 
 log = logging.getLogger(__name__)
 
@@ -45,10 +52,16 @@ def seal(
     sealed = set(_seal_inputs(reports, today - settings.retention.inputs, wrong))
     end = today - settings.retention.workers
     done = date.fromisoformat((document(reports.private, _RETENTION) or {}).get(WORKERS, "0001-01-01"))
-    old = [day for day in reports.store.days() if day < end and (day >= done or day in written)]
+    there = reports.store.days()
+    old = [day for day in there if day < end and (day >= done or day in written)]
     for day in old:
         with passed_over(day, wrong):
             sealed |= {day} if _seal_workers(reports, day) else set()
+    for day in there:
+        # Of the days before it that its page draws, the first is too old now
+        if end <= day < end + timedelta(days=TREND_DAYS) and day != there[0]:
+            with passed_over(day, wrong):
+                _draw_alone(reports, day)
     write_months(reports, {day.isoformat()[:7] for day in old}, wrong)
     # Only now, so that whatever died before is done again
     if len(wrong or ()) == before:
@@ -84,12 +97,25 @@ def _seal_workers(reports: Reports, day: date) -> bool:
     return new
 
 
-def _publish_sealed(reports: Reports, day: date, record: Record, sealed: str) -> Record:
+def _draw_alone(reports: Reports, day: date) -> None:
+    """Write a day's page anew where it tells workers apart on the days before; the day itself stays."""
+    store = reports.store
+    record = store.heal(day)
+    if not record or record["sealed"] == WORKERS:
+        return
+    if draws_workers(reports.settings, record):
+        record = _publish_sealed(reports, day, record, record["sealed"], why=_WHY_ALONE)
+    store.clear_revisions(day, keep=record["revision"], file=PAGE)
+
+
+def _publish_sealed(
+    reports: Reports, day: date, record: Record, sealed: str | None, *, why: str = ""
+) -> Record:
     from groundswell.reports.redacting import without_workers
 
     def write(known: Record | None) -> Published:
         latest = known or record
-        if latest["sealed"] in {sealed, WORKERS}:  # by a twin
+        if latest["sealed"] == WORKERS or (latest["sealed"] == sealed and not why):  # by a twin
             return Published(latest["revision"], False, latest)
         tables = read_tables(reports.store, day, latest)
         return publish_tables(
@@ -99,8 +125,9 @@ def _publish_sealed(reports: Reports, day: date, record: Record, sealed: str) ->
             without=("workers",) if sealed == WORKERS else (),
             provisional=latest["provisional"],
             kind="sealed",
-            why=_WHY[sealed],
+            why=why or _WHY[str(sealed)],
             sealed=sealed,
+            anew=bool(why),
             follows=latest["revision"],
             more={name: latest[name] for name in ("inputs", "sources") if name in latest},
         )

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from datetime import date, timedelta
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -14,11 +16,11 @@ from groundswell.aws.reporting.damage import DamagedInput
 from groundswell.aws.reporting.forgetting import forget
 from groundswell.aws.reporting.inputs import Inputs
 from groundswell.aws.reporting.ledgers import Pulled
+from groundswell.aws.reporting.marks import Marks
 from groundswell.aws.reporting.opening import Reports
 from groundswell.aws.reporting.reporting import days_to_write, report_day
 from groundswell.reports.activity import Parsed
 from groundswell.reports.html import render
-from groundswell.reports.problems import Problem
 from tests.groundswell.aws.reporting.private_days import (
     DAY,
     NEXT_MORNING,
@@ -167,15 +169,37 @@ def test_a_ledger_that_cannot_be_read_in_whole_mends_nothing(
 
     def broken(*args: Any, **more: Any) -> Pulled:
         found = pull(*args, **more)
-        found.problems = [Problem("unreadable ledger", 1, "own", "restore it", "ledger")]
+        found.failed = [(None, {"r"})]  # type: ignore[list-item]
         return found
 
     with monkeypatch.context() as patched:
         patched.setattr(ledgers, "pull", broken)
+        patched.setattr(Marks, "failed", lambda *_: None)
         with pytest.raises(DamagedInput, match=key):
             report_day(reports, entry(DAY, LATER))
     assert reports.private.get(key) == body
     assert report_day(reports, entry(DAY, LATER))["revision"] == 2
+
+
+def test_a_run_that_is_read_again_for_one_day_is_not_noted_as_read(
+    reports: Reports, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The run of the reports may not have read it for the other days."""
+    damaged(reports, "ledger")
+    noted: list[str] = []
+    batch: Any = SimpleNamespace(state="s3://b", name="own")
+    pull = ledgers.pull
+    monkeypatch.setattr(ledgers, "pull", lambda *_, **__: replace(pull(), whole=[(batch, {"r"})]))  # type: ignore[call-arg]
+    monkeypatch.setattr(Marks, "read", lambda marks, batch, by, run_ids: noted.append(by))
+    report_day(reports, entry(DAY, LATER))
+    assert noted
+    assert LATER.isoformat() not in noted
+
+
+def test_nobody_is_forgotten_while_something_damaged_may_name_them(reports: Reports) -> None:
+    key, _ = damaged(reports, "activity")
+    with pytest.raises(DamagedInput, match=key):
+        forget(reports, SUBS["ann"], LATER)
 
 
 def test_late_events_of_a_damaged_day_are_not_counted(

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import timedelta
+from datetime import date, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +15,8 @@ from groundswell.aws.reporting.publishing import publish
 from groundswell.aws.reporting.retention import seal
 from groundswell.aws.reporting.window import plan
 from groundswell.errors import ReportError
+from groundswell.reports import store
+from groundswell.reports.html import render
 from tests.groundswell.aws.reporting.private_days import (
     DAY,
     NEXT_MORNING,
@@ -113,6 +115,60 @@ def test_what_tells_workers_apart_goes_at_its_age_and_groups_stay(tmp_path: Path
     assert seal(reports_in(tmp_path, KEEP), morning(41), {DAY}) == []
     assert seal(reports_in(tmp_path, KEEP), morning(42)) == []
     assert {path: path.stat().st_mtime_ns for path in files} == files
+
+
+def test_a_page_keeps_the_curves_of_earlier_days_no_longer_than_their_rows(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Of the pages only whose days they could draw matters."""
+
+    def drawn(tables: Any, record: Any, trend: Any, settings: Any) -> str:
+        rows = trend.rows if trend is not None else tables.workers
+        return "\n".join(f"{day} {worker}" for day, worker in zip(rows["day"], rows["worker"], strict=True))
+
+    monkeypatch.setattr(render, "render_day", drawn)
+    monkeypatch.setattr(store, "datetime", Clock)
+    Clock.at = morning(1)
+    reports = reports_in(tmp_path, "retention: {inputs: 10d, workers: 40d}")
+    after, ann = DAY + timedelta(days=1), pseudonyms(reports)["ann"]
+    results = [write(reports, DAY, events(DAY, ("ann", 1, 10.0)))]
+    write(reports, after, events(after, ("ann", 1, 10.0)))
+    results.append(write(reports, after, events(after, ("ann", 2, 10.0))))
+    publish(reports, results, Clock.at)
+
+    def pages(day: date) -> set[str]:
+        """Return the pages of the later day that tell what Ann did on a day."""
+        found = holding(tmp_path / f"public/days/{after}", f"{day} {ann}")
+        assert all(each.endswith("report.html") for each in found)
+        return found
+
+    assert len(pages(DAY)) == len(pages(after)) == 3, "the page, and that of two revisions"
+    # The first of 28 days before is as old as it may be
+    for age, kept in ((12, 4), (13, 0)):
+        Clock.at = morning(age)
+        seal(reports, Clock.at)
+        assert len(pages(DAY)) == kept, age
+    assert len(pages(after)) == 2, "the day itself stays"
+    record = reports.store.current(after)
+    assert record is not None
+    assert (record["sealed"], record["totals"]["submitted"]) == ("inputs", 2)
+    assert reports.store.body(after, "workers.csv", revision=1) is not None, (
+        "so do numbers of earlier revisions"
+    )
+    for age in (15, 16, 39):
+        Clock.at = morning(age)
+        seal(reports, Clock.at)
+    assert (reports.store.current(after) or {})["revision"] == record["revision"], "once"
+
+
+class Clock(datetime):
+    """A clock that stands still."""
+
+    at: datetime
+
+    @classmethod
+    def now(cls, tz: Any = None) -> Any:
+        return cls.at
 
 
 def test_old_days_that_are_written_now_are_sealed_at_once(tmp_path: Path) -> None:
