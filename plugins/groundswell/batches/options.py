@@ -147,11 +147,13 @@ Text = Annotated[str, AfterValidator(_text)]
 Name = Annotated[
     str,
     matching(
-        r"[a-z0-9](?:-*[a-z0-9]){0,62}",
+        r"(?=.{1,63}\Z)[a-z0-9](?:-*[a-z0-9])*",
         "use 1 to 63 lower-case letters, digits and hyphens between them: iris-2027",
     ),
 ]
 AwsName = Annotated[
     str,
-    matching(r"[a-zA-Z0-9](?:-*[a-zA-Z0-9]){0,62}", "use 1 to 63 letters, digits and hyphens between them"),
+    matching(
+        r"(?=.{1,63}\Z)[a-zA-Z0-9](?:-*[a-zA-Z0-9])*", "use 1 to 63 letters, digits and hyphens between them"
+    ),
 ]

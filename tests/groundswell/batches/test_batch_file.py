@@ -265,6 +265,7 @@ def test_a_batch_needs_no_word_on_consolidation(tmp_path: Path) -> None:
         ({"task__image": ...}, "task.image_folder: has no use without image"),
         ({"task__template": "s3://b/x"}, "task.template: 's3://b/x' must be a path on disk"),
         ({"name": "Iris 2027"}, "name: 'Iris 2027' does not fit; use 1 to 63 lower-case letters"),
+        ({"name": "a" + "-" * 62 + "b"}, "does not fit; use 1 to 63 lower-case letters"),
         ({"name": "x" * 64}, "name: "),
         ({"schedule": "every day"}, "schedule: 'every day' does not fit; write null, or a cron expression"),
         *(
