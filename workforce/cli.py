@@ -6,15 +6,20 @@ import argparse
 import contextlib
 import json
 import logging
+import re
 import sys
 from collections.abc import Callable, Sequence
-from decimal import Decimal, InvalidOperation
+from decimal import Decimal
 from pathlib import Path
 from typing import TypeVar
+
+from sqlalchemy.exc import SQLAlchemyError
 
 from workforce.market import Market, MarketError
 from workforce.market.money import dollars
 from workforce.opening import DEFAULT_ACCOUNT, StartProblem, open_store
+
+_AMOUNT = re.compile(r"[0-9]{1,10}(?:\.[0-9]{1,2})?")
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -73,13 +78,10 @@ def _port(text: str) -> int:
 
 
 def _cents(text: str) -> int:
-    try:
-        cents = Decimal(text) * 100
-    except InvalidOperation:
-        cents = Decimal("NaN")
-    if not (cents.is_finite() and 0 <= cents <= 10**12 and cents == cents.to_integral_value()):
+    # Not all that Decimal takes: "1.000" may be meant as a thousand
+    if _AMOUNT.fullmatch(text) is None:
         raise argparse.ArgumentTypeError(f"{text!r} is no amount; write dollars such as 10000.00")
-    return int(cents)
+    return int(Decimal(text) * 100)
 
 
 def _serve(options: argparse.Namespace) -> int:
@@ -143,3 +145,6 @@ def _read(options: argparse.Namespace, question: Callable[[Market], Found]) -> F
             return question(Market(store))
         except MarketError as error:
             raise StartProblem(f"--account {options.account}: {error}") from error
+        except SQLAlchemyError as error:  # locked for long, or the connection broke
+            reason = " ".join(str(getattr(error, "orig", None) or error).split())
+            raise StartProblem(f"--db: {reason}; look at the balance before you do it again") from error

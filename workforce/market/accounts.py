@@ -71,8 +71,8 @@ class AccountService:
         """
         if cents < 1:
             raise MarketError(f"account {account_id}: a deposit is one cent at least")
-        now_ms = self._context.now_ms()
         with self._context.store.write() as connection:
+            now_ms = self._context.now_ms()  # once it is its turn: a balance read before is without it
             if not is_funded(connection, account_id):
                 raise MarketError(f"account {account_id} is in sandbox mode and never lacks money")
             available = connection.execute(

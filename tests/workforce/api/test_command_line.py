@@ -4,12 +4,18 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable
+from contextlib import AbstractContextManager
+from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
+from sqlalchemy import Connection
+from sqlalchemy.exc import OperationalError
 
 from workforce.cli import main
+from workforce.clock import ManualClock
 from workforce.market import Market
+from workforce.market.accounts import AccountService
 from workforce.serving import KEY_VARIABLES
 from workforce.store import Store
 
@@ -166,7 +172,9 @@ def test_a_deposit_is_credited_booked_and_told(
     assert market.audit(ACCOUNT) == []
 
 
-@pytest.mark.parametrize("amount", ["0", "-5.00", "1.005", "x"])
+@pytest.mark.parametrize(
+    "amount", ["0", "-5.00", "1.005", "x", "1e3", "1_000", "1,00", "1.000", "nan", "\uff11.00", "9" * 30]
+)
 def test_no_amount_is_no_deposit(market: Market, database: str, amount: str) -> None:
     try:
         status = main(["deposit", "--db", database, "--", amount])
@@ -174,6 +182,34 @@ def test_no_amount_is_no_deposit(market: Market, database: str, amount: str) -> 
         status = error.code
     assert status == 2
     assert market.requester.call("GetAccountBalance", ACCOUNT, {})["AvailableBalance"] == "10.00"
+
+
+def test_a_deposit_that_the_database_refuses_is_one_line(
+    market: Market, database: str, complaint: Complaint, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def locked(*_: object) -> None:
+        raise OperationalError("insert", {}, Exception("database is locked"))
+
+    monkeypatch.setattr(AccountService, "deposit", locked)
+    line = complaint("deposit", "--db", database, "25.00")
+    assert "database is locked; look at the balance before you do it again" in line
+
+
+def test_a_deposit_is_dated_when_it_is_its_turn_to_write(
+    database: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A balance that was read while it waited for the server's writing is without it."""
+    clock, store = ManualClock(datetime(2026, 11, 22, 14, tzinfo=UTC)), Store.open(database)
+    accounts = Market(store, clock=clock).requester.accounts
+    accounts.ensure_account(ACCOUNT, name="R", opening_cents=1000, mode="ledger")
+    write = store.write
+
+    def after_others() -> AbstractContextManager[Connection]:
+        clock.advance(25)
+        return write()
+
+    monkeypatch.setattr(store, "write", after_others)
+    assert accounts.deposit(ACCOUNT, 100) == (clock.now(), 1100)
 
 
 def test_a_sandbox_takes_no_deposit(complaint: Complaint, database: str) -> None:
