@@ -10,8 +10,8 @@ import logging
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from datetime import date, timedelta
-from functools import partial
-from typing import TYPE_CHECKING, Any, TypeVar
+from functools import partial, wraps
+from typing import TYPE_CHECKING, Any, Concatenate, ParamSpec, TypeVar
 
 from groundswell.aws.reporting.damage import DamagedInput
 from groundswell.aws.reporting.inputs import Inputs
@@ -36,19 +36,36 @@ Result = dict[str, Any]
 Row = Mapping[str, Any]
 Entries = Sequence[Mapping[str, Any]]
 
+P = ParamSpec("P")
 R = TypeVar("R")
 
 log = logging.getLogger(__name__)
 
 
+def _reading(
+    step: Callable[Concatenate[Reports, Inputs, P], R],
+) -> Callable[Concatenate[Reports, P], R]:
+    """Let a step read a source, from its beginning to its end."""
+
+    @wraps(step)
+    def call(reports: Reports, /, *args: P.args, **kwargs: P.kwargs) -> R:
+        inputs = Inputs.reading(reports)
+        result = step(reports, inputs, *args, **kwargs)
+        inputs.end()
+        return result
+
+    return call
+
+
 @announced
-def collect_activity(reports: Reports, entries: Entries) -> Result:
+@_reading
+def collect_activity(reports: Reports, inputs: Inputs, entries: Entries) -> Result:
     """Keep the events of private workers that are new; return how many, by day."""
     from groundswell.aws.hooks.cloudwatch import CloudWatchLogsHook
     from groundswell.aws.reporting import activity
     from groundswell.reports.activity import SOURCE
 
-    settings, window, inputs = reports.settings, Window.of(entries).due, Inputs.reading(reports)
+    settings, window = reports.settings, Window.of(entries).due
     if settings.sources.worker_activity is None or not window.days:
         return _switched_off(inputs, window, SOURCE)
     hook = CloudWatchLogsHook(aws_conn_id=settings.connections.aws)
@@ -78,13 +95,14 @@ def collect_activity(reports: Reports, entries: Entries) -> Result:
 
 
 @announced
-def collect_workteam(reports: Reports, entries: Entries) -> Result:
+@_reading
+def collect_workteam(reports: Reports, inputs: Inputs, entries: Entries) -> Result:
     """Keep the metrics per team and worker."""
     from groundswell.aws.hooks.cloudwatch import CloudWatchHook
     from groundswell.aws.reporting import workteam
     from groundswell.reports.workteam import SOURCE, seen
 
-    settings, window, inputs = reports.settings, Window.of(entries).due, Inputs.reading(reports)
+    settings, window = reports.settings, Window.of(entries).due
     source = settings.sources.workteam
     if source is None or not window.days:
         for day in window.days:
@@ -122,14 +140,15 @@ def collect_workteam(reports: Reports, entries: Entries) -> Result:
 
 
 @announced
-def collect_jobs(reports: Reports, entries: Entries) -> Result:
+@_reading
+def collect_jobs(reports: Reports, inputs: Inputs, entries: Entries) -> Result:
     """Keep what labeling jobs did, by people and by the machine."""
     from groundswell.aws.hooks.cloudwatch import CloudWatchHook
     from groundswell.aws.hooks.ground_truth import GroundTruthHook
     from groundswell.aws.reporting import jobs
     from groundswell.reports.workteam import seen
 
-    settings, window, inputs = reports.settings, Window.of(entries).due, Inputs.reading(reports)
+    settings, window = reports.settings, Window.of(entries).due
     source = settings.sources.labeling_jobs
     if source is None or not window.days:
         for day in window.days:
@@ -160,7 +179,8 @@ def collect_jobs(reports: Reports, entries: Entries) -> Result:
 
 
 @announced
-def collect_ledgers(reports: Reports, entries: Entries, *, last_try: bool = False) -> Result:
+@_reading
+def collect_ledgers(reports: Reports, inputs: Inputs, entries: Entries, *, last_try: bool = False) -> Result:
     """Keep what the ledgers of the batches say of their assignments.
 
     For days that only changed runs add to the window, only what these runs say is replaced. In any case what
@@ -171,7 +191,7 @@ def collect_ledgers(reports: Reports, entries: Entries, *, last_try: bool = Fals
     from groundswell.aws.reporting.looking import batches_of
     from groundswell.aws.reporting.marks import Marks
 
-    settings, window, inputs = reports.settings, Window.of(entries), Inputs.reading(reports)
+    settings, window = reports.settings, Window.of(entries)
     folder, marks = settings.sources.batches, Marks(reports.private)
     there = folder is not None and folder.is_dir()
     batches, problems = batches_of(folder) if folder is not None and there else ([], [])
@@ -210,7 +230,8 @@ def collect_ledgers(reports: Reports, entries: Entries, *, last_try: bool = Fals
 
 
 @announced
-def collect_names(reports: Reports, entries: Entries) -> Result:
+@_reading
+def collect_names(reports: Reports, inputs: Inputs, entries: Entries) -> Result:
     """Look the workers of the days up in their Cognito pools; keep their names where the settings show them.
 
     Where names are not shown, it is only counted who is no longer there.
@@ -218,7 +239,7 @@ def collect_names(reports: Reports, entries: Entries) -> Result:
     from groundswell.aws.hooks.cognito import CognitoHook
     from groundswell.aws.reporting import directory
 
-    settings, window, inputs = reports.settings, Window.of(entries).due, Inputs.reading(reports)
+    settings, window = reports.settings, Window.of(entries).due
     if not settings.shows_names and inputs.drop_names():
         log.info("Names are not shown any more; those that were kept are removed")
     if not settings.sources.cognito or not window.days:

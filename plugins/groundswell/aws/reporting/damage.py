@@ -15,7 +15,7 @@ import json
 import logging
 import re
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from datetime import date
 from typing import TypeVar
 
@@ -98,16 +98,18 @@ def set_aside(store: PartStore, key: str) -> None:
     found = _KEY.fullmatch(key)
     if body is not None and found and not is_whole(key, body):
         digest = hashlib.sha256(body).hexdigest()[:16]
-        kept = f"{_folder(found['day'])}{found['name']}{found['file']}.{digest}"
+        kept = f"{folder(found['day'])}{found['name']}{found['file']}.{digest}"
         store.put_if_absent(kept, body)
         log.warning("%s is damaged, and was set aside as %s", store.uri(key), store.uri(kept))
 
 
-def of_day(store: PartStore, day: date) -> list[Problem]:
-    """Return what was set aside of a day, as problems that its report shows."""
-    prefix = _folder(day.isoformat())
-    keys = [key.removeprefix(prefix) for key in store.keys(prefix)]
-    count = Counter(re.split(r"[./]", key, maxsplit=1)[0] for key in keys)
+def of_day(keys: Iterable[str], day: date) -> list[Problem]:
+    """Return what was set aside of a day, as problems that its report shows.
+
+    :param keys: those in its :func:`folder`.
+    """
+    names = (key.removeprefix(folder(day)) for key in keys)
+    count = Counter(re.split(r"[./]", name, maxsplit=1)[0] for name in names)
     return [
         Problem("damaged input", number, f"{name}: see quarantine/", _MENDED, _SOURCES.get(name, name), day)
         for name, number in sorted(count.items())
@@ -116,13 +118,14 @@ def of_day(store: PartStore, day: date) -> list[Problem]:
 
 def empty(store: PartStore, day: date) -> bool:
     """Empty what was set aside of a day; return whether there was something. That it was set aside stays."""
-    some = [key for key in store.keys(_folder(day.isoformat())) if store.get(key)]
+    some = [key for key in store.keys(folder(day)) if store.get(key)]
     for key in some:
         store.put(key, b"")
     return bool(some)
 
 
-def _folder(day: str) -> str:
+def folder(day: date | str) -> str:
+    """Return where is kept what was set aside of a day."""
     return f"inputs/{day}/quarantine/"
 
 

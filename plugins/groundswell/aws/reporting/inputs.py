@@ -25,7 +25,7 @@ from typing import TYPE_CHECKING, Any
 from groundswell.aws.reporting import damage
 from groundswell.aws.reporting.event_rows import in_order, minus, numbered, to_parquet, told_apart
 from groundswell.aws.reporting.opening import Reports, document, put_document
-from groundswell.aws.reporting.snapshots import Snapshots, begin, number_of
+from groundswell.aws.reporting.snapshots import Reading, Snapshots, begin, end, number_of
 from groundswell.reports import schema
 from groundswell.reports.names import FORGOTTEN, Pseudonyms
 from groundswell.reports.parts import RemovableStore
@@ -59,7 +59,7 @@ class Inputs:
         self.store = private
         self._pseudonyms = pseudonyms
         self._snapshots = Snapshots(private)
-        self._reading: int | None = None
+        self._reading: Reading | None = None
 
     @classmethod
     def of(cls, reports: Reports) -> Inputs:
@@ -73,11 +73,10 @@ class Inputs:
         inputs._reading = begin(inputs.store)
         return inputs
 
-    def _number(self) -> int:
-        """Return the number of the reading, which begins now unless it has begun."""
-        if self._reading is None:
-            self._reading = begin(self.store)
-        return self._reading
+    def end(self) -> None:
+        """Say that all that was read is kept."""
+        if self._reading is not None:
+            end(self.store, self._reading)
 
     def add_activity(self, day: date, rows: pd.DataFrame) -> int:
         """
@@ -203,26 +202,20 @@ class Inputs:
         """Return what was wrong with the sources on a day."""
         rows = [row for _, known in self._sources(day) for row in known["problems"]]
         told = (Problem(**row | {"day": day}) for row in rows)
-        return merged([*told, *damage.of_day(self.store, day)])
+        return merged([*told, *damage.of_day(self.store.keys(damage.folder(day)), day)])
 
-    def _sources(self, day: date) -> list[tuple[str, dict[str, Any]]]:
-        names = self._snapshots.names(f"{_of(day)}sources/")
-        known = ((name, self._source(day, name)) for name in names)
+    def _sources(self, day: date, kept: Snapshots | None = None) -> list[tuple[str, dict[str, Any]]]:
+        kept = kept or Snapshots(self.store, f"{_of(day)}sources/")
+        known = ((name, _source(kept, day, name)) for name in kept.names(f"{_of(day)}sources/"))
         return [(name, each) for name, each in known if each]
 
-    def _source(self, day: date, name: str) -> Any:
-        try:
-            return self._document(day, f"sources/{name}")
-        except damage.DamagedInput as error:
-            log.warning("%s", error)  # no numbers depend on it
-            return None
-
     def _document(self, day: date, name: str) -> Any:
-        found = self._snapshots.get(f"{_of(day)}{name}")
-        return json.loads(found[1]) if found and found[1] else None
+        return _document(self._snapshots, day, name)
 
     def _put(self, day: date, name: str, body: bytes, suffix: str = ".json") -> None:
-        self._snapshots.put(f"{_of(day)}{name}", self._number(), body, suffix)
+        if self._reading is None:
+            self._reading = begin(self.store)
+        self._snapshots.put(f"{_of(day)}{name}", self._reading, body, suffix)
 
     def put_names(self, names: Mapping[str, str], seen: date) -> None:
         """Add names by raw id; who was deleted gets none.
@@ -282,11 +275,14 @@ class Inputs:
 
     def digests(self, day: date) -> dict[str, str]:
         """Return a digest of each kind of input of a day, by what it is called in a history."""
-        found = {"events": hashlib.sha256(" ".join(self._activity_keys(day)).encode()).hexdigest()[:16]}
+        kept = Snapshots(self.store, _of(day))
+        events = " ".join(kept.listed(f"{_of(day)}activity/"))
+        found = {"events": hashlib.sha256(events.encode()).hexdigest()[:16]}
         for name, words in _SNAPSHOTS.items():
-            known = self._snapshots.get(f"{_of(day)}{name}")
+            known = kept.get(f"{_of(day)}{name}")
             found[words] = _short(known[1] if known else None)
-        told = [*self._sources(day), *map(asdict, damage.of_day(self.store, day))]
+        spoiled = damage.of_day(kept.listed(damage.folder(day)), day)
+        told = [*self._sources(day, kept), *map(asdict, spoiled)]
         sources = json.dumps(told, sort_keys=True, default=str)
         return found | {"problems of the sources": _short(sources.encode())}
 
@@ -308,8 +304,9 @@ class Inputs:
         Their events stay, as those of somebody forgotten: the numbers of teams and jobs do not change. A
         crash in between leaves parts that name them, which reading hides and the next call removes.
         """
-        changed = self._forget_snapshots(day)
-        keys = self._activity_keys(day)
+        known = Snapshots(self.store, _of(day))
+        keys = known.listed(f"{_of(day)}activity/")
+        changed = self._forget_snapshots(day, known)
         if not any(self._names_forgotten(key) for key in keys):
             return changed
         kept = self._write_activity(day, self._activity(day))
@@ -318,15 +315,15 @@ class Inputs:
                 self.store.remove(key)
         return True
 
-    def _forget_snapshots(self, day: date) -> bool:
+    def _forget_snapshots(self, day: date, kept: Snapshots) -> bool:
         changed = False
         for name in _SNAPSHOTS:
-            self._snapshots.drop_older(f"{_of(day)}{name}")
-        ledger = self._snapshots.get(f"{_of(day)}ledger")
+            kept.drop_older(f"{_of(day)}{name}")
+        ledger = kept.get(f"{_of(day)}ledger")
         if ledger and ledger[1] and self._forgotten_in(self._rows(*ledger, ["worker"])):
             self._put_again(day, "ledger", ledger[0], to_parquet(in_order(self.ledger(day))), ".parquet")
             changed = True
-        workteam = self._snapshots.get(f"{_of(day)}workteam")
+        workteam = kept.get(f"{_of(day)}workteam")
         points = json.loads(workteam[1]) if workteam and workteam[1] else []
         if workteam and points != (known := self._points_without_forgotten(points)):
             self._put_again(day, "workteam", workteam[0], _json(known))
@@ -336,7 +333,7 @@ class Inputs:
     def _put_again(self, day: date, name: str, key: str, body: bytes, suffix: str = ".json") -> None:
         """Replace what a reading said by the same without those who were deleted, under its number."""
         prefix = f"{_of(day)}{name}"
-        self._snapshots.put(prefix, number_of(key, prefix), body, suffix)
+        self._snapshots.put(prefix, Reading(number_of(key, prefix)), body, suffix)
 
     def _names_forgotten(self, key: str) -> bool:
         rows = self._read(key, ["worker"])
@@ -368,6 +365,19 @@ class Inputs:
 
 def _of(day: date) -> str:
     return f"inputs/{day.isoformat()}/"
+
+
+def _document(kept: Snapshots, day: date, name: str) -> Any:
+    found = kept.get(f"{_of(day)}{name}")
+    return json.loads(found[1]) if found and found[1] else None
+
+
+def _source(kept: Snapshots, day: date, name: str) -> Any:
+    try:
+        return _document(kept, day, f"sources/{name}")
+    except damage.DamagedInput as error:
+        log.warning("%s", error)  # no numbers depend on it
+        return None
 
 
 def _json(content: Any) -> bytes:

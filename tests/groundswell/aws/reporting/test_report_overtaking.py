@@ -22,7 +22,7 @@ from groundswell.aws.reporting.ledgers import Pulled
 from groundswell.aws.reporting.opening import Reports
 from groundswell.aws.reporting.publishing import sweep
 from groundswell.aws.reporting.reporting import days_to_write, report_day
-from groundswell.aws.reporting.snapshots import Snapshots, begin
+from groundswell.aws.reporting.snapshots import READINGS, Reading, Snapshots, begin, end, number_of
 from groundswell.reports import tables
 from groundswell.reports.columns import Table
 from groundswell.reports.html import render
@@ -230,23 +230,73 @@ class TestReadings:
     def test_one_that_began_earlier_gives_way_whoever_writes_last(self, tmp_path: Path) -> None:
         store = RemovableFolder(tmp_path)
         kept, numbers = Snapshots(store), [begin(store) for _ in range(2)]
-        assert numbers == sorted(set(numbers))
+        assert numbers[0].number < numbers[1].number
         kept.put("inputs/x/ledger", numbers[1], b"new", ".json")
         kept.put("inputs/x/ledger", numbers[0], b"old", ".json")
         assert [body for _, body in map(_not_none, [kept.get("inputs/x/ledger")])] == [b"new"]
         assert len(list(store.keys("inputs/"))) == 1, "the older one is gone"
 
+    def test_what_says_the_same_is_not_written_again(self) -> None:
+        store = MemoryStore("private")
+        kept, first = Snapshots(store), begin(store)
+        kept.put(LEDGER, first, b"x", ".json")
+        end(store, first)
+        there = kept.keys(LEDGER)
+        store.objects[there[0]] = b"?"
+        again = begin(store)
+        kept.put(LEDGER, again, b"x", ".json")
+        assert kept.get(LEDGER) == (kept.keys(LEDGER)[0], b"x"), "unless it is damaged"
+        end(store, again)
+        there = kept.keys(LEDGER)
+        slow, last = begin(store), begin(store)
+        assert last.others == {slow.number}
+        kept.put(LEDGER, slow, b"x", ".json")
+        assert kept.keys(LEDGER) == there, "nobody who is older is at work"
+        kept.put(LEDGER, last, b"x", ".json")
+        assert number_of(kept.keys(LEDGER)[-1], LEDGER) == last.number
+        kept.put(LEDGER, slow, b"older", ".json")
+        assert kept.get(LEDGER) == (kept.keys(LEDGER)[-1], b"x"), "which would replace it"
+
+    def test_who_finds_a_higher_number_takes_another(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        """Else a reading that begins later would not know of it."""
+        store = MemoryStore("private")
+        later: list[Any] = []
+
+        def stop(operation: str, key: str) -> None:
+            if operation == "put_if_absent" and not later:
+                monkeypatch.setattr("time.time_ns", lambda: 9_000_000)
+                later.append(None)
+                later[0] = begin(store)
+
+        monkeypatch.setattr("time.time_ns", lambda: 7_000_000)
+        store.stop = stop
+        reading = begin(store)
+        assert (later[0].number, later[0].others) == (9, frozenset())
+        assert reading == Reading(10, frozenset({9}))
+        assert f"{READINGS}{7:015d}.done" in store.objects
+
+    def test_a_day_that_is_looked_at_again_is_not_written(self, scene: Scene) -> None:
+        for _ in range(2):
+            written: list[str] = []
+            for store in scene.stores.values():
+                store.stop = lambda call, key, w=written: (  # type: ignore[misc]
+                    w.append(key) if call not in {"get", "keys", "folders"} else None
+                )
+            scene.run()
+            beside = {key.partition("/")[0] for key in written} - {"writing", "readings"}
+        assert beside == set()
+
     def test_numbers_rise_though_the_clock_is_behind(
         self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
     ) -> None:
         store = RemovableFolder(tmp_path)
-        first = begin(store)
+        first = begin(store).number
         monkeypatch.setattr("time.time_ns", lambda: 0)
-        assert begin(store) == first + 1
+        assert begin(store).number == first + 1
         for key in store.keys("readings/"):
             store.remove(key)
         monkeypatch.setattr("time.time_ns", lambda: (first + 9) * 1_000_000)
-        assert begin(store) > first + 1, "and where what was taken is lost"
+        assert begin(store).number > first + 1, "and where what was taken is lost"
 
     def test_two_at_the_same_time_have_two_numbers(
         self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
@@ -258,10 +308,10 @@ class TestReadings:
         def stop(operation: str, key: str) -> None:
             if operation == "put_if_absent" and not meanwhile:
                 meanwhile.append(0)
-                meanwhile[0] = begin(store)
+                meanwhile[0] = begin(store).number
 
         store.stop = stop
-        assert [begin(store), *meanwhile] == [8, 7]
+        assert [begin(store).number, *meanwhile] == [8, 7]
 
     def test_what_an_earlier_version_kept_is_read_and_replaced(self, tmp_path: Path) -> None:
         reports = reports_in(tmp_path)
@@ -278,7 +328,7 @@ class TestReadings:
         self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
     ) -> None:
         reports = reports_in(tmp_path)
-        last = [begin(reports.private) for _ in range(3)][-1]
+        last = [begin(reports.private).number for _ in range(3)][-1]
         assert sweep(reports) == 0
         monkeypatch.setattr("groundswell.aws.reporting.publishing._LEFT_FOR", -timedelta(days=1))
         assert sweep(reports) == 2
