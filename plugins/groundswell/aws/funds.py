@@ -68,10 +68,16 @@ def compare_funds(run: LabelingRun, state: RunState, *, unrecorded_cents: int, h
     # Read again: others may have paid between reading their ledgers and reading the balance
     others = Span(others.low, max(others.high, spent_by_others(run, before["at"]).high))
     fell = int(before["funds_cents"]) - available - held
-    own = Span(state.spent_cents + unrecorded_cents, state.spent_cents + unrecorded_cents)
-    credits = _credits(run, before["at"])
+    spent = state.spent_cents + unrecorded_cents
+    since = spent - _spent_before(state, before["at"])
+    own = Span(since, since)
+    credited = _credits(run, before["at"])
+    credits = Span(min(credited), max(credited))
     expected = own + others + Span(-credits.high, -credits.low)
-    if expected.low <= fell <= expected.high:
+    # A deposit was had before the plan or it was not: a part of it explains nothing. And what is dated before
+    # the plan was all paid before it, or the workforce's clock is behind
+    went = (fell + cents - paid for cents in credited for paid in {since, spent})
+    if any(others.low <= cents <= others.high for cents in went):
         return Funds(notes=_vague(others, credits))
     known = f"{own} by this run, {others} by other runs"
     known += f", and {credits} deposited" if credits != Span() else ""
@@ -100,7 +106,14 @@ def _advice(fell: int, expected: Span) -> str:
     if fell > expected.high:
         return (
             f"{dollars(fell - expected.high)} went that no ledger of this store knows: find out who else "
-            "pays from the account; if that is always so, set spend.shared_account: true and clear this task"
+            "pays from the account; if that is always so, set spend.shared_account: true, if money was taken "
+            "out, state it by record_deposit with a negative amount; then clear this task"
+        )
+    if fell >= expected.low:
+        return (
+            "of the deposits that were stated for about the time of the plan, none and no sum explains just "
+            "this: compare their amounts and times with the receipts, and state what is missing by "
+            "record_deposit, then clear this task; else find out who else pays from the account"
         )
     more = Span(expected.low - fell, expected.high - fell)
     return (
@@ -109,16 +122,22 @@ def _advice(fell: int, expected: Span) -> str:
     )
 
 
-def _credits(run: LabelingRun, since: str) -> Span:
-    """Return what was deposited since a time (ISO 8601, UTC), as people have stated it."""
+def _spent_before(state: RunState, since: str) -> int:
+    """Return what the run paid before a time: something where its ledger was lost and it was planned anew."""
+    early, _ = _around(since)
+    return sum(cents for at, cents in _payments(state) if at is not None and at < early)
+
+
+def _credits(run: LabelingRun, since: str) -> set[int]:
+    """Return what may have been deposited in all since a time (ISO 8601, UTC), as people have stated it."""
     early, late = _around(since)
-    total = Span()
+    totals = {0}
     for deposit in deposits.stated(run.store, run.live.connections.mturk):
         if deposit.at > late:
-            total += Span(deposit.cents, deposit.cents)
+            totals = {total + deposit.cents for total in totals}
         elif deposit.at >= early:  # the account may have had it when the run was planned
-            total += Span(min(0, deposit.cents), max(0, deposit.cents))
-    return total
+            totals |= {total + deposit.cents for total in totals}
+    return totals
 
 
 def _around(since: str) -> tuple[str, str]:
@@ -139,10 +158,10 @@ def record_deposit(
     :raises LedgerError: where they are wrong, or the receipt stands for another deposit.
     """
     deposit = deposits.read_deposit(params, run.live.connections.mturk, now=now)
-    new = deposits.state(run.store, deposit, by=by, stated=now.isoformat(timespec="seconds"))
-    amount = dollars(deposit.cents)
-    log.info("receipt %s, %s: %s", deposit.receipt, amount, "written down" if new else "was stated before")
-    return asdict(deposit)
+    stated, at_known = now.isoformat(timespec="seconds"), bool(str(params["at"]).strip())
+    kept = deposits.state(run.store, deposit, by=by, stated=stated, at_known=at_known)
+    log.info("receipt %s: %s at %s is on record", kept.receipt, dollars(kept.cents), kept.at)
+    return asdict(kept)
 
 
 def _before(state: RunState) -> Mapping[str, Any]:

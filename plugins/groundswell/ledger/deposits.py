@@ -51,8 +51,11 @@ def read_deposit(params: Mapping[str, Any], account: str, *, now: datetime) -> D
         raise LedgerError(f"receipt: {receipt!r} is no id; use up to 63 letters, digits, dots, hyphens")
     try:
         cents = to_cents(parse_money(amount.removeprefix("-"))) * (-1 if amount.startswith("-") else 1)
-    except ValueError as error:
-        raise LedgerError(f"amount: {error}") from error
+    except ValueError as error:  # its advice is for batch files
+        raise LedgerError(
+            f"amount: {amount!r} is not an amount of dollars; write digits and at most two decimals, without "
+            "sign of currency, commas or quotes: 25.00, or -25.00 for what was taken out"
+        ) from error
     if not cents:
         raise LedgerError("amount: is nothing; write what the account got, such as 25.00")
     return Deposit(receipt, account, cents, _moment(str(params["at"]).strip(), now))
@@ -61,35 +64,39 @@ def read_deposit(params: Mapping[str, Any], account: str, *, now: datetime) -> D
 def _moment(text: str, now: datetime) -> str:
     try:
         moment = datetime.fromisoformat(text) if text else now
-    except ValueError as error:
+        if moment.tzinfo is None:
+            raise LedgerError(f"at: {text!r} has no time zone; write 2026-11-22T14:30+00:00")
+        if moment > now:
+            raise LedgerError(f"at: {text} is in the future; state a deposit once it is there")
+        return moment.astimezone(UTC).isoformat(timespec="seconds")
+    except (ValueError, OverflowError) as error:
         raise LedgerError(f"at: {text!r} is no time; write 2026-11-22T14:30+00:00") from error
-    if moment.tzinfo is None:
-        raise LedgerError(f"at: {text!r} has no time zone; write 2026-11-22T14:30+00:00")
-    if moment > now:
-        raise LedgerError(f"at: {text} is in the future; state a deposit once it is there")
-    return moment.astimezone(UTC).isoformat(timespec="seconds")
 
 
-def state(store: PartStore, deposit: Deposit, *, by: str | None, stated: str) -> bool:
-    """Write a deposit down; return False where just this one was stated before.
+def state(store: PartStore, deposit: Deposit, *, by: str | None, stated: str, at_known: bool) -> Deposit:
+    """Write a deposit down, unless that was done before; return it as it is kept.
 
     :param by: the person who states it, as far as it is known.
     :param stated: when (ISO 8601, UTC).
+    :param at_known: whether a person said when the deposit was made; otherwise it was "just now", which is
+        another moment each time that a task is tried.
 
     Raises:
-        LedgerError: where the receipt stands for another amount or account.
+        LedgerError: where the receipt stands for another amount, account or time.
     """
     key = f"{_ROOT}{deposit.receipt}.jsonl"
     if store.put_if_absent(key, encode([asdict(deposit) | {"by": by, "stated": stated}])):
-        return True
+        return deposit
     [known] = _read(store, key)
-    if (known.account, known.cents) != (deposit.account, deposit.cents):
+    same = (known.account, known.cents) == (deposit.account, deposit.cents)
+    back = f"{'-' if known.cents > 0 else ''}{abs(known.cents) // 100}.{abs(known.cents) % 100:02d}"
+    if not same or (at_known and known.at != deposit.at):
         raise LedgerError(
             f"receipt {deposit.receipt}: was stated as {dollars(known.cents)} for connection "
-            f"{known.account!r} at {known.at}, and is kept; to put that right, state the difference under "
-            "another receipt"
+            f"{known.account!r} at {known.at}, and is kept; to put that right, take it back under another "
+            f"receipt ({back} at {known.at}), and state it anew under a third"
         )
-    return False
+    return known
 
 
 def stated(store: PartStore, account: str) -> list[Deposit]:

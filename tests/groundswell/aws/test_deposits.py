@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -14,7 +15,7 @@ from airflow.sdk.exceptions import AirflowFailException
 from dags import record_deposit
 from groundswell.aws import funds, reconciling
 from groundswell.aws.reconciling import reconcile
-from groundswell.aws.runs import LabelingRun
+from groundswell.aws.runs import LabelingRun, open_run
 from groundswell.aws.steps import spend
 from groundswell.ledger.comparing import Difference
 from tests.groundswell.aws.desk import ACCOUNT, Desk, Served, served_market
@@ -104,6 +105,29 @@ def test_a_receipt_counts_once_and_is_not_changed(desk: Desk, middle: LabelingRu
     assert rows(desk, middle) == []
 
 
+def test_a_deposit_that_was_just_now_may_be_stated_by_a_second_try(desk: Desk, middle: LabelingRun) -> None:
+    params = {"batch": "iris", "amount": "25.00", "receipt": "r-1", "at": ""}
+    with open_run(middle.batch_path, "x", "mturk") as run:
+        moment = datetime.now(UTC).replace(microsecond=0)
+        first = funds.record_deposit(run, params, by=None, now=moment)
+        again = funds.record_deposit(run, params, by=None, now=moment + timedelta(hours=1))
+    assert again == first
+
+
+def test_another_time_is_another_statement_and_the_way_to_it_is_told(desk: Desk, middle: LabelingRun) -> None:
+    """A receipt stated for the wrong time kept it, and said nothing."""
+    planned = datetime.fromisoformat((middle.ledger.fold().plan or {})["at"])
+    early = (planned - timedelta(hours=1)).isoformat()
+    state("1025.00", "r-1", at=early)
+    with pytest.raises(AirflowFailException, match="and is kept") as caught:
+        state("1025.00", "r-1")
+    amount, at = re.findall(r"\((\S+) at (\S+)\)", str(caught.value))[0]
+    taken_back = state(amount, "r-2", at=at)
+    assert (taken_back["cents"], taken_back["at"]) == (-102_500, early)
+    state("25.00", "r-3")
+    assert rows(desk, middle) == []
+
+
 def test_what_the_account_had_when_the_run_was_planned_explains_nothing(
     desk: Desk, middle: LabelingRun
 ) -> None:
@@ -121,10 +145,27 @@ def test_a_deposit_at_the_time_of_the_plan_is_a_note(
     assert "of what was deposited, $0.00 to $25.00 came about when the run was planned" in found.notes[-1]
 
 
+def test_a_part_of_a_deposit_at_the_time_of_the_plan_explains_nothing(
+    desk: Desk, middle: LabelingRun, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(funds, "SLACK", timedelta(hours=2))
+    state("30.00", "r-1")
+    assert "no sum explains just this" in rows(desk, middle)[0].fix
+    state("-5.00", "r-2")
+    assert rows(desk, middle) == []
+
+
 @pytest.mark.parametrize(
     ("changes", "message"),
     [
-        ({"amount": "x"}, "amount: 'x' is not an amount of dollars"),
+        ({"amount": "x"}, "amount: 'x' is not an amount of dollars; write digits"),
+        ({"amount": '"25.00"'}, "without sign of currency, commas or quotes"),
+        ({"amount": "1e3"}, "is not an amount"),
+        ({"amount": "nan"}, "is not an amount"),
+        ({"amount": "0.001"}, "is not an amount"),
+        ({"amount": "1,00"}, "is not an amount"),
+        ({"amount": "--5"}, "is not an amount"),
+        ({"at": "0001-01-01T00:00+14:00"}, "is no time"),
         ({"amount": "0.00"}, "amount: is nothing"),
         ({"receipt": "a/b"}, "receipt: 'a/b' is no id"),
         ({"at": "yesterday"}, "at: 'yesterday' is no time"),

@@ -3,19 +3,21 @@
 from __future__ import annotations
 
 import shutil
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from types import SimpleNamespace
 from typing import Any
 
 import pytest
 
-from groundswell.aws import reconciling
+from groundswell.aws import collecting, funds, reconciling
 from groundswell.aws.catching_up import catch_up
 from groundswell.aws.clearing import clear_hits
 from groundswell.aws.collecting import Wave
+from groundswell.aws.hooks.mturk import MTurkHook
 from groundswell.aws.operators.mturk import MTurkCollectAndExtendOperator, MTurkPublishHitsOperator
 from groundswell.aws.publishing import publish_shard
 from groundswell.aws.runs import LabelingRun
+from groundswell.aws.steps import spend
 from groundswell.aws.steps.dataset import load_dataset
 from groundswell.ledger import Outcome
 from tests.groundswell.aws.workbench import Killed, Workbench
@@ -122,6 +124,36 @@ def test_a_run_whose_ledger_is_gone_is_cleared_as_a_whole_and_finds_its_hits(ben
     catch_up(Wave(again, again.ledger.fold()))
     bench.to_the_end(bench.again(run), script)
     bench.check(run, script)
+
+
+@pytest.mark.parametrize("missing", [0, 1], ids=["all there", "a cent less"])
+def test_what_it_paid_before_it_was_planned_anew_is_no_difference(
+    bench: Workbench, monkeypatch: pytest.MonkeyPatch, missing: int
+) -> None:
+    monkeypatch.setattr(reconciling, "SETTLE", ())
+    monkeypatch.setattr(funds, "SLACK", timedelta())
+    script = {"a": DISAGREE, "b": ["setosa"] * 2}
+    run = bench.run(list(script))
+    bench.publish(run)
+    bench.answer(run, script)
+    bench.collect(run)
+    shutil.rmtree(bench.folder / "store")
+    again = bench.again(run)
+    load_dataset(again, relabel=False)
+    in_a_while = (datetime.now(UTC) + timedelta(seconds=2)).isoformat(timespec="seconds")
+    with monkeypatch.context() as patch:  # some time after what was paid, and before what is to be paid
+        patch.setattr(spend, "now_text", lambda: in_a_while)
+        spend.reserve(again, spend.plan(again), spend.AUTOMATIC)
+    publish_shard(again, 0, look_up=True)
+    with monkeypatch.context() as patch:
+        patch.setattr(collecting, "now_text", lambda: in_a_while)
+        catch_up(Wave(again, again.ledger.fold()))
+        bench.to_the_end(bench.again(run), script)
+    if missing:
+        balance = bench.again(run).mturk.balance_cents()
+        monkeypatch.setattr(MTurkHook, "balance_cents", lambda _: (balance[0] - missing, balance[1]))
+    rows = reconciling.reconcile(bench.again(run)).rows
+    assert [row.ledger for row in rows] == ["$0.06 by this run, $0.00 by other runs"] * missing
 
 
 def test_payments_that_the_workforce_forgot_are_made_by_the_clean_up(
