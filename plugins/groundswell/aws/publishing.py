@@ -9,7 +9,10 @@ from datetime import UTC, datetime, timedelta
 from functools import partial
 from typing import Any
 
+from botocore.exceptions import ClientError
+
 from groundswell.aws.deployment import approval_delay, is_ours, require_ours
+from groundswell.aws.exceptions import turk_message
 from groundswell.aws.fence import READ_LIFE
 from groundswell.aws.pages import question
 from groundswell.aws.progress import keep_progress
@@ -192,6 +195,10 @@ def _create(
 
 def _check_existing(run: LabelingRun, item: str, hit: str) -> None:
     """Look at a HIT that the token stands for: an earlier attempt's, or another deployment's."""
-    there = run.mturk.find_hit(hit)
-    if there is not None:  # dealt with by a twin and deleted since, it was recorded as well
-        require_ours(run, item, there)
+    try:
+        there = run.mturk.get_hit(hit)
+    except ClientError as error:
+        if "does not exist" in turk_message(error):
+            return  # dealt with by a twin and deleted since, it was recorded as well
+        raise
+    require_ours(run, item, there)  # also of one that is disposed: the service shows it for a while

@@ -98,8 +98,8 @@ class LabelingRun:
 
     @cached_property
     def home(self) -> str:
-        """Where ledgers were kept when the run began; "" where that is not known."""
-        return snapshot.home_of(self.ledger)
+        """Where ledgers were kept when the run began; "" where that was not written down yet."""
+        return snapshot.home_of(self.ledger, self.live)
 
     @property
     def key(self) -> str:

@@ -69,14 +69,15 @@ def connection_of(ledger: Ledger) -> str | None:
     return str((yaml.safe_load(row["yaml"]).get("connections") or {}).get("mturk", Connections().mturk))
 
 
-def home_of(ledger: Ledger) -> str:
+def home_of(ledger: Ledger, live: Batch) -> str:
     """Return where ledgers were kept when the run began; "" for a run of before that was written down.
 
-    It stays, wherever the ledger is restored: what is made of it at the workforce must be found again.
+    It stays, wherever the ledger is restored: what is made of it at the workforce must be found again. Where
+    what the run began with is lost, the batch file says where ledgers are kept, and were then most likely.
     """
     body = ledger.store.get(_key(ledger))
     if body is None:
-        return ""
+        return live.state
     [row] = decode(body, _key(ledger))
     return str(row.get("home", ""))
 

@@ -5,10 +5,11 @@ from __future__ import annotations
 import logging
 from collections.abc import Mapping
 from concurrent.futures import ThreadPoolExecutor
+from typing import Any
 
 from groundswell.aws.deployment import is_ours
 from groundswell.aws.runs import LabelingRun, all_runs, now_text
-from groundswell.errors import LedgerError, SpendStopped
+from groundswell.errors import GroundswellError, LedgerError, SpendStopped
 from groundswell.ledger import Ledger, RunState, annotation, request_token
 from groundswell.ledger.claims import claiming_runs
 from groundswell.ledger.ledger import READERS
@@ -75,11 +76,20 @@ def _take_off_unread(run: LabelingRun) -> int:
         for hit in run.mturk.hits()
         if marked_item(hit.get("RequesterAnnotation", ""), run.live.name, run.run_id) is not None
         and hit["HITStatus"] in {"Assignable", "Unassignable"}
-        and is_ours(run, hit)
+        and _is_to_stop(run, hit)
     ]
     for hit in offered:
         run.mturk.expire(hit)
     return len(offered)
+
+
+def _is_to_stop(run: LabelingRun, hit: Mapping[str, Any]) -> bool:
+    """Return whether a HIT with an annotation of the run is its own, as far as its record can be read."""
+    try:
+        return is_ours(run, hit)
+    except GroundswellError as error:
+        log.warning("run %s: what it began with cannot be read: %s", run.run_id, error)
+        return True  # taken off the market by mistake, a HIT costs nobody anything
 
 
 def forbid(run: LabelingRun, *, by: str | None) -> None:
@@ -184,5 +194,5 @@ def _unrecorded(run: LabelingRun, state: RunState) -> dict[str, str]:
     return {
         hit["HITId"]: marks[hit["RequesterAnnotation"]]
         for hit in run.mturk.hits()
-        if hit.get("RequesterAnnotation") in marks and is_ours(run, hit)
+        if hit.get("RequesterAnnotation") in marks and _is_to_stop(run, hit)
     }

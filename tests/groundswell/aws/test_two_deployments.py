@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import json
+import shutil
 from collections.abc import Iterator
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
 import pytest
+from pydantic import TypeAdapter
 
 from dags import labeling
 from groundswell.aws import reconciling, stopping
@@ -18,6 +20,7 @@ from groundswell.aws.publishing import _intend, hit_type_properties, publish_sha
 from groundswell.aws.reconciling import reconcile
 from groundswell.aws.runs import LabelingRun
 from groundswell.aws.steps import spend
+from groundswell.batches.options import StateUri
 from groundswell.errors import LedgerError
 from tests.groundswell.aws.desk import Served, served_market
 from tests.groundswell.aws.janitor.broom import Broom
@@ -68,6 +71,17 @@ def test_a_hit_of_another_deployment_is_not_taken_for_ours(
     assert len(brooms[0].hits_of(theirs, "a")) == 1
 
 
+def test_nor_is_one_that_the_other_deployment_has_deleted_by_now(brooms: tuple[Broom, Broom]) -> None:
+    theirs, ours = begin(brooms[0], "a"), begin(brooms[1], "a")
+    publish_shard(theirs, 0)
+    hit = brooms[0].hit_of(theirs, "a")
+    theirs.mturk.expire(hit)
+    assert theirs.mturk.delete_hit(hit) == "deleted"
+    with pytest.raises(LedgerError, match="another deployment uses this account"):
+        publish_shard(ours, 0)
+    assert ours.ledger.fold().hits == {}
+
+
 def test_what_is_our_own_is_found_again(brooms: tuple[Broom, Broom]) -> None:
     run = begin(brooms[0], "a", "b", task__lifetime="3d")
     publish_shard(run, 0)
@@ -98,15 +112,75 @@ def test_nor_does_anything_else_touch_it(brooms: tuple[Broom, Broom]) -> None:
     assert any("another deployment" in note for note in looked.notes)
 
 
+def test_a_run_that_lost_what_it_began_with_knows_its_hits(brooms: tuple[Broom, Broom]) -> None:
+    """Its HITs stayed on the market as another deployment's, and its items were given to the next run."""
+    broom, run = brooms[0], begin(brooms[0], "a")
+    publish_shard(run, 0)
+    hit = broom.hit_of(run, "a")
+    broom.lose(run, "hits")
+    kept(broom, run).unlink()
+    assert Kind.ORPHAN_HIT in {each.kind for each in broom.repair(run.batch_path)}
+    assert broom.status(hit) != "Assignable"
+
+
+def test_what_a_run_began_with_is_damaged_and_the_brake_works(brooms: tuple[Broom, Broom]) -> None:
+    broom, run = brooms[0], begin(brooms[0], "a")
+    publish_shard(run, 0)
+    hit = broom.hit_of(run, "a")
+    broom.lose(run, "hits")
+    kept(broom, run).write_text("{")
+    stopping.stop(broom.again(run), by="rita")
+    assert broom.status(hit) != "Assignable"
+
+
+def test_a_batch_file_of_long_ago_hides_no_other_run(brooms: tuple[Broom, Broom]) -> None:
+    broom, run = brooms[0], begin(brooms[0], "a")
+    publish_shard(run, 0)
+    broom.lose(run, "hits")
+    other = broom.again(LabelingRun(run.batch_path, "another"))
+    broom.load(Path(run.batch_path), other.run_id, relabel=True)
+    spend.reserve(other, spend.plan(other), spend.AUTOMATIC)
+    publish_shard(other, 0)
+    broom.lose(other, "hits")
+    row = json.loads(kept(broom, other).read_text())
+    kept(broom, other).write_text(json.dumps(row | {"yaml": "name: x"}))
+    found = {each.kind: each.run for each in broom.repair(run.batch_path)}
+    assert found[Kind.UNREADABLE_LEDGER] == other.run_id
+    assert found[Kind.ORPHAN_HIT] == run.run_id
+
+
+def test_hits_of_another_deployment_are_not_those_of_a_ledger_that_is_lost(
+    brooms: tuple[Broom, Broom],
+) -> None:
+    theirs, ours = begin(brooms[0], "a"), begin(brooms[1], "a")
+    publish_shard(theirs, 0)
+    hit = brooms[0].hit_of(theirs, "a")
+    shutil.rmtree(brooms[1].folder / "store" / ours.batch.name / ours.run_id)
+    [found] = [each for each in brooms[1].repair(ours.batch_path) if each.kind is Kind.UNKNOWN_RUN_HIT]
+    assert "of another deployment" in found.evidence
+    assert found.result.startswith("left")
+    assert brooms[0].status(hit) == "Assignable"
+
+
+def test_the_same_place_written_otherwise_is_the_same_deployment() -> None:
+    check = TypeAdapter(StateUri).validate_python
+    assert check("s3://bucket") == check("s3://bucket/")
+    assert check("file:///a/b") == check("/a/b/") == check("file:///a//c/../b/")
+
+
+def kept(broom: Broom, run: LabelingRun) -> Path:
+    return broom.folder / "store" / run.batch.name / run.run_id / "batch.jsonl"
+
+
 def test_a_run_that_began_before_the_state_was_noted_keeps_its_hit_type(
     brooms: tuple[Broom, Broom],
 ) -> None:
     run = begin(brooms[0], "a")
-    kept = brooms[0].folder / "store" / run.batch.name / run.run_id / "batch.jsonl"
-    row = json.loads(kept.read_text())
+    path = kept(brooms[0], run)
+    row = json.loads(path.read_text())
     properties = hit_type_properties(run)
     del row["home"]
-    kept.write_text(json.dumps(row) + "\n")
+    path.write_text(json.dumps(row) + "\n")
     old = brooms[0].again(run)
     assert hit_type_properties(old) != properties
     assert approval_delay(old) == old.batch.task.auto_approval_seconds + int(old.key, 16) % 3600

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Set
 
+from groundswell.aws.deployment import is_ours
 from groundswell.aws.janitor.cases import unended_cases
 from groundswell.aws.janitor.findings import Finding, Kind
 from groundswell.aws.janitor.hits import HitSurvey, doing, owed_words
@@ -11,7 +12,7 @@ from groundswell.aws.janitor.holdings import lost_holds, month_hold, stale_claim
 from groundswell.aws.janitor.house import Hit, House, is_open, item_of
 from groundswell.aws.janitor.resources import in_use, resources_left
 from groundswell.aws.runs import LabelingRun
-from groundswell.errors import LedgerError
+from groundswell.errors import GroundswellError
 from groundswell.ledger import RunState, run_key
 
 
@@ -32,7 +33,7 @@ def _survey_batch(house: House, look: Callable[[House], Iterable[Finding]]) -> l
     """Return what one look at the batch finds; what it cannot read keeps nobody from the rest."""
     try:
         return list(look(house))
-    except LedgerError as error:
+    except GroundswellError as error:
         return [_unreadable(house, "", "what the batch's runs share cannot be read", error)]
 
 
@@ -55,7 +56,7 @@ def _survey_run(house: House, run_id: str, busy: Set[tuple[str, str]]) -> list[F
             house.notes.append(f"run {run_id} is left alone: it is quiet for less than {house.rules.grace}")
             return []
         found = list(_run_findings(house, run, state, busy))
-    except LedgerError as error:
+    except GroundswellError as error:
         return [_unreadable(house, run_id, "the ledger cannot be read", error)]
     if not found and state.hits.keys() <= state.deleted:
         house.clean[run_id] = house.ledgers[run_id]
@@ -98,11 +99,18 @@ def _unknown(
     owed = owed_words(run, state, item_of(hit), hit)
     if not is_open(hit) and not owed:
         return  # dealt with, or nothing ever happened there
-    whose = (
-        f"run {run_id} claimed items, so it is a run of this store whose ledger is lost"
-        if run_id
-        else "no run of this store has this key: it may be a run of another deployment that uses this account"
-    )
+    ours = run_id is not None and is_ours(house.run(run_id), hit)
+    if ours:
+        whose = f"run {run_id} claimed items, so it is a run of this store whose ledger is lost"
+    elif run_id:
+        whose = (
+            f"run {run_id} claimed items and its ledger is lost, but as the batch file is now, the HIT is of "
+            "another deployment that has this batch name and run id"
+        )
+    else:
+        whose = (
+            "no run of this store has this key: it may be a run of another deployment that uses this account"
+        )
     yield Finding(
         Kind.UNKNOWN_RUN_HIT,
         house.name,
@@ -112,5 +120,5 @@ def _unknown(
         what="a HIT of a run that has no ledger",
         evidence="; ".join(filter(None, [doing(hit), owed, whose])),
         repair="pay and record what it got, take it off the market",
-        safe=run_id is not None,
+        safe=ours,
     )
