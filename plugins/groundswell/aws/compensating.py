@@ -275,10 +275,10 @@ class Compensation:
             f"- Balance before: {dollars(self.run.mturk.available_cents())}",
             *self._earlier(),
         ]
-        if case.undo and plan["mode"] == BONUS:
+        if case.undo and plan["mode"] != UNDO:
             lines.append(
                 "- The rejection itself stays: its HIT is deleted, or more than 30 days have passed. "
-                "The worker gets the reward as a bonus."
+                f"The worker gets the reward as a {'bonus' if plan['mode'] == BONUS else 'make-up HIT'}."
             )
         if plan.get("status") == "Submitted":
             lines.append(

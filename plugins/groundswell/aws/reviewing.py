@@ -47,7 +47,9 @@ def propose_rejections(run: LabelingRun) -> dict[str, Any]:
     found = propose(state, review, rule_from(run.batch.redundancy.config))
     answer_by = _answer_by(run, review, state)
     text = describe(found)
-    document, at = run.context() | {"text": text, **_document(found)}, now_text()
+    document = run.context() | {"text": text, **_document(found)}
+    # A twin, or a second look in the same second, must not change what was shown
+    at = datetime.now(UTC).isoformat(timespec="microseconds")
     run.ledger.put_document(_shown(at), document)
     uri = run.ledger.put_document(DOCUMENT, document)
     log.info("%s\nall proposals: %s", text, uri)

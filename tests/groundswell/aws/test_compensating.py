@@ -10,10 +10,11 @@ from typing import Any
 import pytest
 from airflow.sdk.exceptions import AirflowFailException, AirflowSkipException, TaskDeferred
 
-from groundswell.aws import compensating
+from groundswell.aws import compensating, reconciling
 from groundswell.aws.compensating import approver, opened
 from groundswell.aws.runs import LabelingRun, all_ledgers
 from groundswell.aws.sensors.make_up import MTurkHitSensor
+from groundswell.aws.steps import spend
 from tests.groundswell.aws.desk import ACCOUNT, Desk
 from tests.groundswell.aws.workbench import Killed, Killer, _MortalStore
 
@@ -71,10 +72,10 @@ def earned(desk: Desk, worker: str) -> int:
     return int(desk.market.workers.earnings(worker).paid_cents)
 
 
-def dying(desk: Desk, case: dict[str, Any], at: int) -> Killer:
+def dying(desk: Desk, case: dict[str, Any], at: int, planned: Any = None) -> Killer:
     """Plan and pay in a process that dies after its n-th effect of paying; 0: never."""
     killer = Killer(at, after=True)
-    planned = plan(desk, case)
+    planned = planned or plan(desk, case)
     events = desk._mturk.conn.meta.events
     with opened(desk.folder, case) as compensation:
         compensation.run.__dict__["store"] = _MortalStore(compensation.run.store, killer)
@@ -288,6 +289,7 @@ class TestUndo:
     def rejected(self, desk: Desk, case: dict[str, Any]) -> LabelingRun:
         """A run with a rejected answer of the worker; the case asks to undo it."""
         run = desk.run(["a"], review={"feedback": "It contradicts the other workers."})
+        spend.plan(run)
         desk.publish(run)
         hit = run.ledger.fold().hits["a"]["hit"]
         assignment = desk.market.workers.accept(case["worker_id"], hit).assignment_id
@@ -355,6 +357,50 @@ class TestUndo:
         assert plan(desk, case)["done"]
         assert run.ledger.fold().spent_cents == spent, "the bonus is in the record of the case"
         assert len(desk._mturk.bonuses(assignment_id=case["assignment"])) == 1
+
+    def test_killed_after_any_effect_of_what_came_too_late(
+        self, desk: Desk, case: dict[str, Any], monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        number = had = 0
+        while True:  # the first time it is not killed, and then later and later, from where it pays
+            case["case"] = f"case-{uuid.uuid4().hex[:8]}"
+            self.rejected(desk, case)
+            planned = plan(desk, case)
+            with monkeypatch.context() as patch:
+                patch.setattr(compensating, "OVERRIDE_TIME", timedelta())
+                effects = dying(desk, case, number, planned).effects
+                assert pay(desk, case, planned)["mode"] == "undo_rejection"
+            had += 5
+            assert earned(desk, case["worker_id"]) == had, f"effect {number}"
+            [bonus] = desk._mturk.bonuses(assignment_id=case["assignment"])
+            assert bonus["BonusAmount"] == "0.05"
+            if number and effects < number:
+                break
+            number = number + 1 if number else effects - 2
+        assert effects > 3
+
+    def test_the_books_know_what_came_too_late(
+        self, desk: Desk, case: dict[str, Any], monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        run = self.rejected(desk, case)
+        planned = plan(desk, case)
+        monkeypatch.setattr(compensating, "OVERRIDE_TIME", timedelta())
+        monkeypatch.setattr(reconciling, "SETTLE", ())
+        pay(desk, case, planned)
+        found = reconciling.reconcile(desk.again(run))
+        assert found.rows == []
+        assert not any("not compared" in note for note in found.notes)
+
+    def test_a_make_up_hit_for_what_stays_rejected_says_so(
+        self, desk: Desk, case: dict[str, Any], monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        self.rejected(desk, case)
+        monkeypatch.setattr(compensating, "OVERRIDE_TIME", timedelta())
+        monkeypatch.setattr(compensating, "BONUS_TIME", timedelta())
+        planned = plan(desk, case)
+        assert planned["mode"] == "make_up"
+        assert "The rejection itself stays" in planned["text"]
+        assert "as a make-up HIT" in planned["text"]
 
     def test_what_is_not_rejected_cannot_be_undone(self, desk: Desk, case: dict[str, Any]) -> None:
         _, assignment = worked(desk, case["worker_id"])

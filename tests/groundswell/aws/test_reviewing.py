@@ -221,6 +221,15 @@ def test_only_what_the_person_saw_is_rejected(desk: Desk) -> None:
     check(desk, run)
 
 
+def test_what_was_shown_is_kept_where_more_is_proposed_in_the_same_second(desk: Desk) -> None:
+    run = started(desk, items="ab")
+    desk.collect(desk.again(run))
+    asked = [propose_rejections(desk.again(run)) for _ in range(3)]
+    names = {f"review-{each['at'].replace(':', '')}.json" for each in asked}
+    assert len(names) == 3
+    assert all((run.ledger.get_document(name) or {})["workers"] for name in names)
+
+
 def test_nothing_is_rejected_that_nobody_approved(desk: Desk) -> None:
     run = started(desk)
     decided(desk, run, workers=[])
