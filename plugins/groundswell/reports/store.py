@@ -12,6 +12,7 @@ Below the public URI::
 from __future__ import annotations
 
 import json
+import logging
 import re
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
@@ -54,6 +55,8 @@ _TWINS = 20
 #: What two records say alike where the second would be no news.
 _SAYS = ("digest", "provisional", "sealed")
 
+log = logging.getLogger(__name__)
+
 
 class Overtaken(ReportError):
     """Raised where another revision of a day came before the one that was made for it."""
@@ -92,14 +95,18 @@ class ReportStore:
         return [date.fromisoformat(name) for name in names if _DAY.fullmatch(name)]
 
     def current(self, day: date) -> Record | None:
-        """Return the record of a day's current revision, or None; one small read.
+        """Return the record of a day's current revision, or None; one small read, more where it is damaged.
 
         ``{schema, day, time_zone, revision, kind, why, written, provisional, revised, sealed, digest, inputs,
         totals: {measure: value}, folder, files, copied, history: [{revision, written, kind, why, changes:
         [{measure, before, after}]}]}``; ``revised``: a number that counted has changed since; ``sealed``:
         None, ``inputs`` (it cannot be made again) or ``workers`` (the worker level is gone as well).
         """
-        return _document(self.public.get(f"{_of(day)}current.json"))
+        try:
+            return self._record(f"{_of(day)}current.json")
+        except ReportError as error:
+            log.warning("%s; the newest revision says the same", error)
+            return self.latest(day)  # and whoever writes the day next puts it right
 
     def table(self, day: date, name: str) -> pd.DataFrame:
         """Return a table of a day's current revision.
@@ -141,7 +148,16 @@ class ReportStore:
 
         Its ``files`` may be gone since: for their age, or because a worker was forgotten.
         """
-        return _document(self.public.get(f"{_of(day)}revisions/{number}/record.json"))
+        return self._record(f"{_of(day)}revisions/{number}/record.json")
+
+    def _record(self, key: str) -> Record | None:
+        body = self.public.get(key)
+        try:
+            return None if body is None else dict(json.loads(body))
+        except (TypeError, ValueError) as error:
+            raise ReportError(
+                f"{self.public.uri(key)} is damaged ({error}); restore it from a version or backup"
+            ) from error
 
     def publish(
         self,
@@ -190,7 +206,8 @@ class ReportStore:
                 # What a revision says is never written twice, not by a twin either
                 self.public.put_if_absent(f"{_of(day)}{record['folder']}{name}", bodies[name])
             key = f"{_of(day)}revisions/{record['revision']}/record.json"
-            if self.public.put_if_absent(key, _encoded(record)):
+            # The store may have taken it, and its answer be lost: then the next try finds that it is there
+            if self.public.put_if_absent(key, _encoded(record)) or self._record(key) == record:
                 return Published(record["revision"], True, self._point(day, record))
             self._drop(day, record)
         raise ReportError(f"the report of {day} is being written by others all the time; run this again")
@@ -312,10 +329,6 @@ def _readable_first(names: Iterable[str]) -> list[str]:
 
 def _of(day: date) -> str:
     return f"days/{day.isoformat()}/"
-
-
-def _document(body: bytes | None) -> Record | None:
-    return None if body is None else json.loads(body)
 
 
 def _encoded(record: Record) -> bytes:

@@ -312,3 +312,25 @@ def test_months_are_found_by_name(store: ReportStore) -> None:
     assert store.months() == ["2026-11"]
     assert store.month("2026-11") == b"<h1>November"
     assert store.month("2026-12") is None
+
+
+def test_a_revision_whose_answer_was_lost_is_written_once(tmp_path: Path) -> None:
+    """The client tries again, and is told that there is one."""
+
+    class Losing(RemovableFolder):
+        def put_if_absent(self, key: str, body: bytes) -> bool:
+            return super().put_if_absent(key, body) and not key.endswith("record.json")
+
+    store = ReportStore(Losing(tmp_path))
+    for number, follows in ((1, 0), (2, 1)):
+        done = publish(store, "a", anew=True, follows=follows)
+        assert (done.revision, done.changed) == (number, True)
+    assert store.body(DAY, "workers.csv") == b"a\n"
+
+
+def test_a_record_that_is_damaged_is_named(store: ReportStore) -> None:
+    publish(store, "a")
+    for key in (f"days/{DAY}/current.json", f"days/{DAY}/revisions/1/record.json"):
+        store.public.put(key, b"[1")
+    with pytest.raises(ReportError, match=r"revisions/1/record.json is damaged .*restore it from"):
+        store.current(DAY)

@@ -318,7 +318,9 @@ class Inputs:
     def _forget_snapshots(self, day: date, kept: Snapshots) -> bool:
         changed = False
         for name in _SNAPSHOTS:
-            kept.drop_older(f"{_of(day)}{name}")
+            if len(kept.keys(f"{_of(day)}{name}")) > 1:
+                kept.get(f"{_of(day)}{name}")  # where the last is damaged, the one before is all that is left
+                kept.drop_older(f"{_of(day)}{name}")
         ledger = kept.get(f"{_of(day)}ledger")
         if ledger and ledger[1] and self._forgotten_in(self._rows(*ledger, ["worker"])):
             self._put_again(day, "ledger", ledger[0], to_parquet(in_order(self.ledger(day))), ".parquet")

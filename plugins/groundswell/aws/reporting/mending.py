@@ -6,12 +6,13 @@ What the source does not tell any more stays damaged, and the error says which o
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from datetime import UTC, datetime
 from typing import Any, TypeVar
 
 from groundswell.aws.reporting import collecting
 from groundswell.aws.reporting.damage import DamagedInput
+from groundswell.aws.reporting.inputs import Inputs
 from groundswell.aws.reporting.opening import Reports
 
 _STEPS: Mapping[str, Callable[[Reports, collecting.Entries], Any]] = {
@@ -40,8 +41,20 @@ def mended(reports: Reports, entry: Mapping[str, Any], write: Callable[[], R]) -
         except DamagedInput as error:
             if error.name not in left:
                 raise
+            error = _first(reports, error, left)
             log.warning("%s is damaged: its source is read again", reports.private.uri(error.key))
             # As if the day were due: of others only the ledgers are read. And at another time than the run
             # began: a run of a batch that is read for this day alone is not read for all the days
             now = datetime.now(UTC).isoformat()
             left.pop(error.name)(reports, [{**entry, "extra": False, "now": now}])
+
+
+def _first(reports: Reports, error: DamagedInput, left: Collection[str]) -> DamagedInput:
+    """Return what has to be read before all else: the events tell what to ask the other sources for."""
+    if error.day is None or "activity" not in left:
+        return error
+    try:
+        Inputs.of(reports).activity(error.day)
+    except DamagedInput as events:
+        return events
+    return error

@@ -130,6 +130,27 @@ def test_it_is_read_again_and_told(reports: Reports, name: str, how: str, due: b
     assert reports.private.get(key) != body
 
 
+@pytest.mark.parametrize("other", ["ledger", "workteam", "jobs"])
+def test_two_that_are_damaged_are_both_read_again(reports: Reports, other: str) -> None:
+    """Events first, which tell what to ask the metrics and jobs for."""
+    for name in ("activity", other):
+        damaged(reports, name)
+    assert report_day(reports, entry(DAY, LATER) | {"extra": True})["totals"]["submitted"] == 10
+    assert sorted(shown(reports)) == sorted([("worker_activity", 1), (ALL[other], 1)])
+
+
+def test_what_an_older_reading_left_stays_while_the_newer_is_damaged(tmp_path: Path) -> None:
+    reports, folder = reports_in(tmp_path), f"inputs/{DAY}/jobs"
+    reports.private.put(f"{folder}.json", b"[]")
+    newer = f"{folder}/{1:015d}-{'0' * 16}.json"
+    reports.private.put(newer, b"[{")
+    with pytest.raises(DamagedInput, match=newer):
+        Inputs.of(reports).forget(DAY)
+    assert sorted(reports.private.keys(folder)) == [f"{folder}.json", newer]
+    reports.private.remove(newer)
+    assert Inputs.of(reports).jobs(DAY) == []
+
+
 @pytest.mark.parametrize("name", sorted(ALL.keys() - {"ledger"}))
 def test_what_the_source_does_not_tell_any_more_is_one_clear_error(
     reports: Reports, sources: Sources, name: str

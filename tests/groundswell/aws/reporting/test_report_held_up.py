@@ -9,6 +9,7 @@ import pytest
 from airflow.sdk.exceptions import AirflowFailException
 
 from groundswell.aws.reporting.publishing import publish, verify
+from groundswell.aws.reporting.window import plan
 from tests.groundswell.aws.reporting.private_days import (
     DAY,
     NEXT_MORNING,
@@ -66,3 +67,17 @@ def test_a_source_that_is_down_holds_up_nothing_that_has_to_go(tmp_path: Path) -
     with pytest.raises(AirflowFailException, match=r"2026-11-12 was not written: .*; …$"):
         publish(reports, [], later, wanted=wanted)
     assert holding(tmp_path, pseudonyms(reports)["ann"]) == set()
+
+
+def test_a_day_of_which_the_pointer_is_damaged_holds_up_no_other_and_is_put_right(tmp_path: Path) -> None:
+    """All days that follow look at it, and the window too."""
+    reports = reports_in(tmp_path)
+    write(reports, DAY, usual(DAY))
+    current, following = f"days/{DAY}/current.json", DAY + timedelta(days=1)
+    body = reports.store.public.get(current)
+    reports.store.public.put(current, b'{"schema')
+    assert DAY in plan(reports.settings, reports.store, {}, None, NEXT_MORNING).days
+    result = write(reports, following, usual(following))
+    verify(publish(reports, [result], NEXT_MORNING))
+    assert write(reports, DAY)["revision"] == 1
+    assert reports.store.public.get(current) == body
