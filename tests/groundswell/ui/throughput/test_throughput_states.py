@@ -98,7 +98,8 @@ def test_an_unreadable_day_is_told_and_left_out(made: Made, tmp_path: Path) -> N
     assert record
     broken = tmp_path / "reports" / "days" / str(made.days[1]) / record["folder"] / "workers.parquet"
     broken.write_bytes(b"not a table")
-    (tmp_path / "reports" / "days" / str(made.days[2]) / "current.json").write_text("{")
+    for name in ("current.json", "revisions/1/record.json"):
+        (tmp_path / "reports" / "days" / str(made.days[2]) / name).write_text("{")
     web = TestClient(the_app(file, at(made.days[2] + timedelta(days=1))))
     html = web.get("/throughput/parts/summary").text
     assert "leave out 2 days that cannot be read" in html
