@@ -8,6 +8,7 @@ import sys
 import threading
 from collections import Counter
 from collections.abc import Callable
+from contextlib import closing
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -114,6 +115,19 @@ def test_the_last_money_is_spent_once(make_desk: Any) -> None:
     results = at_once(*[lambda: desk.hit(1, hit_type=hit_type)] * 5)
     assert sum(isinstance(result, str) for result in results) == 2
     assert desk.balance() == ("0.00", "0.12")
+    assert desk.market.audit(desk.account) == []
+
+
+def test_deposits_beside_a_server_at_work_all_count(desk: Any, store_url: str) -> None:
+    """`python -m workforce deposit` is a process with a database connection of its own."""
+    hit_type = desk.hit_type()
+    with closing(Store.open(store_url)) as store:
+        beside = Market(store, clock=desk.clock).requester.accounts
+        results = at_once(
+            *[partial(beside.deposit, desk.account, 1_000)] * 3, *[lambda: desk.hit(1, hit_type=hit_type)] * 3
+        )
+    assert not [result for result in results if isinstance(result, Exception)]
+    assert desk.balance() == ("10029.82", "0.18")
     assert desk.market.audit(desk.account) == []
 
 
