@@ -52,5 +52,6 @@ def require_ours(run: LabelingRun, item: str, hit: Mapping[str, Any]) -> None:
             f"HIT {hit['HITId']} asks about item {item!r} for run {run.run_id!r} of a batch "
             f"{run.live.name!r} whose state is not {run.live.state}: another deployment uses this account "
             "with the same batch name and run id. It is left alone and nothing is published beside it; give "
-            "the batch another name in one of the deployments, or each of them an account"
+            "the batch another name in one of the deployments, or each of them an account. If there is no "
+            "other, state was moved and the run's ledger lost: set state back"
         )

@@ -71,6 +71,15 @@ def test_a_hit_of_another_deployment_is_not_taken_for_ours(
     assert len(brooms[0].hits_of(theirs, "a")) == 1
 
 
+def test_nor_is_another_made_beside_it_once_the_token_is_forgotten(brooms: tuple[Broom, Broom]) -> None:
+    theirs, ours = begin(brooms[0], "a", task__lifetime="3d"), begin(brooms[1], "a")
+    publish_shard(theirs, 0)
+    brooms[0].clock.offset = timedelta(hours=30)
+    with pytest.raises(LedgerError, match="another deployment uses this account"):
+        publish_shard(ours, 0, look_up=True)
+    assert len(brooms[0].hits_of(theirs, "a")) == 1
+
+
 def test_nor_is_one_that_the_other_deployment_has_deleted_by_now(brooms: tuple[Broom, Broom]) -> None:
     theirs, ours = begin(brooms[0], "a"), begin(brooms[1], "a")
     publish_shard(theirs, 0)
@@ -105,11 +114,35 @@ def test_nor_does_anything_else_touch_it(brooms: tuple[Broom, Broom]) -> None:
     _intend(ours, ours.ledger.fold(), {"a": None})
     found = brooms[1].repair(ours.batch_path, brooms[1].rules(unsure=(Kind.ORPHAN_HIT,)))
     assert {str(each.kind) for each in found} <= {"month_hold", "stale_claims"}
+    brooms[1].survey(ours.batch_path)
+    assert any("1 HITs are left alone: they are of another deployment" in note for note in brooms[1].notes)
     stopping.stop(brooms[1].again(ours), by="rita")
     assert brooms[0].status(hit) == "Assignable"
     looked = reconcile(brooms[1].again(ours))
     assert [row.what for row in looked.rows if row.what != "funds"] == []
     assert any("another deployment" in note for note in looked.notes)
+
+
+def test_the_brake_leaves_it_on_the_market_also_where_our_ledger_cannot_be_read(
+    brooms: tuple[Broom, Broom],
+) -> None:
+    theirs, ours = begin(brooms[0], "a"), begin(brooms[1], "a")
+    publish_shard(theirs, 0)
+    shard = brooms[1].folder / "store" / ours.ledger.prefix / "shards" / "index.jsonl"
+    shard.write_text("{")
+    with pytest.raises(LedgerError, match=r"\. 0 HITs of run"):
+        stopping.stop(brooms[1].again(ours), by="rita")
+    assert brooms[0].status(brooms[0].hit_of(theirs, "a")) == "Assignable"
+
+
+def test_their_hits_do_not_prove_that_ours_was_in_this_account(brooms: tuple[Broom, Broom]) -> None:
+    theirs, ours = begin(brooms[0], "a"), begin(brooms[1], "a")
+    publish_shard(theirs, 0)
+    row = {"item": "a", "hit": "3NEVERWASHERE", "hit_type": "3TYPE", "seats": 2}
+    ours.ledger.append("hits", [row | {"expires": "2026-11-22T00:00:00+00:00"}])
+    [zombie] = [each for each in brooms[1].survey(ours.batch_path) if each.kind is Kind.ZOMBIE]
+    assert not zombie.safe
+    assert "is it the one that published it?" in zombie.evidence
 
 
 def test_a_run_that_lost_what_it_began_with_knows_its_hits(brooms: tuple[Broom, Broom]) -> None:
@@ -121,6 +154,15 @@ def test_a_run_that_lost_what_it_began_with_knows_its_hits(brooms: tuple[Broom, 
     kept(broom, run).unlink()
     assert Kind.ORPHAN_HIT in {each.kind for each in broom.repair(run.batch_path)}
     assert broom.status(hit) != "Assignable"
+
+
+def test_what_the_ledger_has_is_ours_whatever_its_type_says(brooms: tuple[Broom, Broom]) -> None:
+    broom, run = brooms[0], begin(brooms[0], "a")
+    publish_shard(run, 0)
+    row = json.loads(kept(broom, run).read_text())
+    kept(broom, run).write_text(json.dumps(row | {"home": "s3://elsewhere"}))
+    assert Kind.OPEN_HIT in {each.kind for each in broom.survey(run.batch_path)}
+    assert not any("another deployment" in note for note in broom.notes)
 
 
 def test_what_a_run_began_with_is_damaged_and_the_brake_works(brooms: tuple[Broom, Broom]) -> None:
