@@ -343,7 +343,7 @@ def project(tmp_path: Path) -> Path:
 
 
 @pytest.mark.dag
-@pytest.mark.timeout(300)
+@pytest.mark.timeout(600)
 def test_days_are_reported_revised_and_rid_of_a_worker(project: Path, cloud: CloudProcess) -> None:
     workers = Workers(cloud)
     workers.work(DAY_BEFORE, (3, 2))

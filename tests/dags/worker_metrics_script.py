@@ -6,11 +6,14 @@ One process for all runs: starting Airflow takes longer than a run.
 from __future__ import annotations
 
 import json
+import os
 import sys
 from pathlib import Path
 from typing import Any
 
 from airflow.sdk import BaseNotifier, Context
+
+from tests.support.quick_clients import quick_clients
 
 
 class Note(BaseNotifier):
@@ -50,13 +53,15 @@ def main() -> None:
     from airflow.sdk import conf as settings
     from airflow.utils.db import initdb
 
+    os.fsync = lambda descriptor: None  # type: ignore[assignment]
     initdb()
     bag = DagBag(settings.get("core", "dags_folder"))
-    for line in sys.stdin:
-        order = json.loads(line)
-        run = bag.dags[order["dag_id"]].test(run_conf=order["conf"])
-        said = {"state": str(run.state), "tasks": states(run), "told": told(run)}
-        print(f"\nanswer: {json.dumps(said)}", flush=True)
+    with quick_clients():
+        for line in sys.stdin:
+            order = json.loads(line)
+            run = bag.dags[order["dag_id"]].test(run_conf=order["conf"])
+            said = {"state": str(run.state), "tasks": states(run), "told": told(run)}
+            print(f"\nanswer: {json.dumps(said)}", flush=True)
 
 
 if __name__ == "__main__":

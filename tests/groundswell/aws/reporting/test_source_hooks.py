@@ -257,8 +257,10 @@ def test_who_asks_too_often_waits(
     ("kind", "service"),
     [(CloudWatchHook, "cloudwatch"), (CloudWatchLogsHook, "logs"), (GroundTruthHook, "sagemaker")],
 )
-def test_all_hooks_of_the_reports_wait(kind: Any, service: str) -> None:
-    hook = kind(aws_conn_id=None, region_name="us-east-1")
+def test_all_hooks_of_the_reports_wait(monkeypatch: pytest.MonkeyPatch, kind: Any, service: str) -> None:
+    keys = {"conn_type": "aws", "login": "test", "password": "test"}  # else the network is asked for some
+    monkeypatch.setenv("AIRFLOW_CONN_AWS_DEFAULT", json.dumps(keys))
+    hook = kind(region_name="us-east-1")
     assert hook.conn.meta.service_model.service_name == service
     assert hook.conn.meta.config.retries["mode"] == "standard"
     assert hook.conn.meta.config.retries["total_max_attempts"] == 11
