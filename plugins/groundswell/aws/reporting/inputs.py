@@ -222,22 +222,26 @@ class Inputs:
 
         :param seen: the last day on which these workers may have worked.
         """
-        known = self._known_names()
+        before = self._known_names()
+        known = dict(before)
         for worker, name in names.items():
             last = max(seen.isoformat(), known.get(worker, {}).get("seen", ""))
             known[str(worker)] = {"name": str(name), "seen": last}
-        self._keep_names(known)
+        self._keep_names(before, known)
 
     def keep_names(self, since: date) -> None:
         """Remove the names of those who were deleted, and of who has not worked since a day."""
-        known = self._known_names()
-        if known:
-            seen = {worker: name for worker, name in known.items() if name["seen"] >= since.isoformat()}
-            self._keep_names(seen)
+        before = self._known_names()
+        if not before and self.store.get(_NAMES) not in (None, b"{}"):
+            self.store.remove(_NAMES)  # damaged: nobody can tell whom it names
+            return
+        seen = {worker: name for worker, name in before.items() if name["seen"] >= since.isoformat()}
+        self._keep_names(before, seen)
 
-    def _keep_names(self, known: Mapping[str, Any]) -> None:
+    def _keep_names(self, before: Mapping[str, Any], known: Mapping[str, Any]) -> None:
         kept = {worker: each for worker, each in known.items() if not self._pseudonyms.is_forgotten(worker)}
-        put_document(self.store, _NAMES, kept)
+        if kept != before:  # else what another run adds at this moment would be lost
+            put_document(self.store, _NAMES, kept)
 
     def names(self) -> dict[str, str]:
         """Return names by raw id."""

@@ -14,6 +14,7 @@ from groundswell.reports.names import FORGOTTEN, Pseudonyms
 from groundswell.reports.parts import RemovableFolder
 from groundswell.reports.problems import Problem
 from tests.groundswell.aws.reporting import private_days
+from tests.groundswell.aws.reporting.memory_stores import MemoryStore
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -265,3 +266,31 @@ def test_events_of_two_who_were_deleted_stay_two(tmp_path: Path) -> None:
     assert list(inputs.activity(DAY)["worker"]) == [FORGOTTEN] * 2
     assert inputs.add_activity(DAY, rows) == 0, "a later pull adds nothing"
     assert not inputs.forget(DAY)
+
+
+def test_names_that_another_run_adds_meanwhile_stay() -> None:
+    """Whoever has nothing new or old writes nothing."""
+    store = MemoryStore("private")
+    inputs = Inputs(store, Pseudonyms(KEY))
+    inputs.put_names({"a": "Ada"}, DAY)
+    written = dict(store.objects)
+    calls: list[str] = []
+
+    def stop(call: str, _: str) -> None:
+        calls.append(call)
+        if len(calls) == 2:
+            store.objects["names.json"] = b'{"a": {"name": "Ada", "seen": "2026-11-02"}, "b": {}}'
+
+    for look in (lambda: inputs.keep_names(DAY), lambda: inputs.put_names({"a": "Ada"}, DAY)):
+        store.objects = dict(written)
+        calls.clear()
+        store.stop = stop
+        look()
+        assert calls == ["get"] or b'"b"' in store.objects["names.json"]
+
+
+def test_names_that_are_damaged_go_with_who_is_forgotten(inputs: Inputs, tmp_path: Path) -> None:
+    inputs.put_names({"xenia": "Xenia"}, DAY)
+    inputs.store.put("names.json", (inputs.store.get("names.json") or b"")[:-5])
+    inputs_in(tmp_path, "xenia").keep_names(date.min)
+    assert inputs.store.get("names.json") is None
