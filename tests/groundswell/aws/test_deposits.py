@@ -17,6 +17,7 @@ from groundswell.aws import funds, reconciling
 from groundswell.aws.reconciling import reconcile
 from groundswell.aws.runs import LabelingRun, open_run
 from groundswell.aws.steps import spend
+from groundswell.ledger import deposits
 from groundswell.ledger.comparing import Difference
 from tests.groundswell.aws.desk import ACCOUNT, Desk, Served, served_market
 
@@ -135,6 +136,12 @@ def test_what_the_account_had_when_the_run_was_planned_explains_nothing(
     assert [row.what for row in rows(desk, middle)] == ["funds"]
 
 
+def test_what_another_account_got_explains_nothing(desk: Desk, middle: LabelingRun) -> None:
+    other = deposits.Deposit("r-1", "another_account", 2500, later())
+    deposits.state(middle.store, other, by=None, stated=later(), at_known=True)
+    assert [row.what for row in rows(desk, middle)] == ["funds"]
+
+
 def test_a_deposit_at_the_time_of_the_plan_is_a_note(
     desk: Desk, middle: LabelingRun, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -199,6 +206,7 @@ def test_a_deposit_between_a_plan_that_was_not_taken_and_the_one_that_was(desk: 
 
 def test_an_approval_that_was_lost_is_given_again_and_the_books_agree(desk: Desk) -> None:
     """A restored ledger lacks the approval: what the account has by now is not what it began with."""
+    desk.monkeypatch.setattr(funds, "SLACK", timedelta(minutes=2))  # what is paid here is not of before then
     run = begin(desk, "ada", approve_above="0.00")
     planned = run.ledger.fold().plan
     assert planned is not None
