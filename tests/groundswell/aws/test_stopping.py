@@ -253,6 +253,16 @@ def test_what_is_damaged_does_not_hold_up_the_brake(bench: Workbench, damaged: s
     assert runs_to_stop(run) == sorted([run.run_id, other.run_id])
 
 
+def test_approvals_that_cannot_be_read_do_not_hold_up_the_brake(bench: Workbench) -> None:
+    run = bench.run(["a"])
+    bench.publish(run)
+    for part in (bench.folder / "store" / run.ledger.prefix / "approvals").iterdir():
+        part.write_text("{")
+    with pytest.raises(LedgerError, match="1 HITs of run"):
+        stop(bench.again(run), by="anna")
+    assert open_seats(bench, run, "a") == []
+
+
 def test_an_unknown_run_is_refused(bench: Workbench) -> None:
     run = bench.run(["a"])
     other = LabelingRun(run.batch_path, "manual__mistyped")
