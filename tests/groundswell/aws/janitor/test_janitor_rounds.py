@@ -14,8 +14,8 @@ from airflow.sdk.exceptions import AirflowFailException, AirflowSkipException
 from dags import janitor
 from groundswell.aws.janitor.findings import Finding, Kind
 from groundswell.aws.janitor.report import LINES, table
-from groundswell.aws.runs import LabelingRun
-from groundswell.ledger import run_key
+from groundswell.aws.runs import COMPENSATIONS, LabelingRun
+from groundswell.ledger import annotation, run_key
 from tests.groundswell.aws.janitor.broom import Broom
 
 pytestmark = pytest.mark.contract
@@ -196,6 +196,8 @@ def test_hits_of_an_account_that_others_use_are_not_called_a_batch_of_ours(
     run = broom.begin("a")
     for mark in ("", "a note", '{"batch": "elsewhere", "run": "0a", "item": "a"}'):
         broom.post(run, "a", mark=mark)
+    broom.post(run, "a", mark=annotation(COMPENSATIONS, "iris/mail-1", "AW1"))  # make-up HITs are ours
+    run.store.put(f"{COMPENSATIONS}/iris/mail-1/hits/part.jsonl", b"")
     go(broom, ti, monkeypatch, repair=True)
     assert ti.returned["repair"]["foreign"] == {"mturk_default": 3}
 
