@@ -121,7 +121,7 @@ def test_labelling_opens_from_the_navigation_and_leads_down_to_an_item(
     inside.locator('th[aria-sort="ascending"]', has_text="Confidence").wait_for()
     page.keyboard.press("Enter")  # the focus is still there
     inside.locator('th[aria-sort="descending"]', has_text="Confidence").wait_for()
-    shown = [float(text.removesuffix(" %")) for text in rows.locator("td:nth-child(4)").all_text_contents()]
+    shown = [float(text.removesuffix("%")) for text in rows.locator("td:nth-child(4)").all_text_contents()]
     assert shown == sorted(shown, reverse=True)
     assert "order=desc" in page.url, "Airflow's address carries the view"
 
