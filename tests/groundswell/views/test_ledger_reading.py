@@ -55,9 +55,11 @@ def test_no_more_parts_are_ahead_than_are_read_at_once() -> None:
     class Counting(MemoryStore):
         def get(self, key: str) -> bytes | None:
             started.append(key)
+            readers.add(threading.current_thread())
             return super().get(key)
 
     started: list[str] = []
+    readers: set[threading.Thread] = set()
     store = Counting({f"{number:03d}": b"x" for number in range(200)})
     taken = 0
     for key, body in bodies(store, sorted(store.objects)):
@@ -65,7 +67,8 @@ def test_no_more_parts_are_ahead_than_are_read_at_once() -> None:
         taken += 1
         assert len(started) <= taken + READERS
     assert taken == 200
-    assert threading.active_count() < 50
+    assert len(readers) <= READERS
+    assert not [reader for reader in readers if reader.is_alive()]
 
 
 def test_a_part_that_is_gone() -> None:
