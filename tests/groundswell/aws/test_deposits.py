@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from types import SimpleNamespace
@@ -19,24 +18,18 @@ from groundswell.aws.runs import LabelingRun, open_run
 from groundswell.aws.steps import spend
 from groundswell.ledger import deposits
 from groundswell.ledger.comparing import Difference
-from tests.groundswell.aws.desk import ACCOUNT, Desk, Served, served_market
+from tests.groundswell.aws.desk import ACCOUNT, Desk, Served
 
 pytestmark = pytest.mark.contract
 
 SCRIPT = {"a": ["setosa"] * 2}
 
 
-@pytest.fixture(scope="module")
-def market_url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]:
-    with served_market(tmp_path_factory.mktemp("market")) as served:
-        yield served
-
-
 @pytest.fixture
-def desk(market_url: Served, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Desk:
+def desk(shared_market: Served, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Desk:
     monkeypatch.setattr(reconciling, "SETTLE", ())
     monkeypatch.setattr(funds, "SLACK", timedelta())
-    desk = Desk(market_url, tmp_path, monkeypatch)
+    desk = Desk(shared_market, tmp_path, monkeypatch)
     monkeypatch.setattr(record_deposit, "BATCHES", tmp_path)
     return desk
 

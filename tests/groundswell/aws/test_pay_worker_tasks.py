@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import uuid
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -12,22 +11,16 @@ from airflow.sdk.exceptions import AirflowFailException, AirflowSkipException
 
 from dags import pay_worker
 from groundswell.aws.sensors.make_up import MTurkHitSensor
-from tests.groundswell.aws.desk import Desk, Pulled, Served, served_market
+from tests.groundswell.aws.desk import Desk, Pulled, Served
 
 pytestmark = pytest.mark.contract
 
 APPROVED = {"chosen_options": ["Approve"], "responded_by_user": {"id": "7", "name": "rita"}}
 
 
-@pytest.fixture(scope="module")
-def market_url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]:
-    with served_market(tmp_path_factory.mktemp("market")) as served:
-        yield served
-
-
 @pytest.fixture
-def desk(market_url: Served, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Desk:
-    desk = Desk(market_url, tmp_path, monkeypatch)
+def desk(shared_market: Served, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Desk:
+    desk = Desk(shared_market, tmp_path, monkeypatch)
     desk.batch_file(["a"])
     monkeypatch.setattr(pay_worker, "BATCHES", desk.folder)
     return desk

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import random
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -16,7 +15,7 @@ from groundswell.aws.reconciling import reconcile
 from groundswell.aws.runs import LabelingRun, now_text
 from groundswell.aws.steps.reconcile import reconcile as task
 from groundswell.ledger import Ledger, annotation
-from tests.groundswell.aws.desk import Desk, Served, served_market
+from tests.groundswell.aws.desk import Desk, Served
 from tests.groundswell.aws.reconciled import (
     SCRIPT,
     finished,
@@ -32,16 +31,10 @@ from tests.groundswell.aws.reconciled import (
 pytestmark = pytest.mark.contract
 
 
-@pytest.fixture(scope="module")
-def market_url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]:
-    with served_market(tmp_path_factory.mktemp("market")) as served:
-        yield served
-
-
 @pytest.fixture
-def desk(market_url: Served, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Desk:
+def desk(shared_market: Served, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Desk:
     monkeypatch.setattr(reconciling, "SETTLE", (0.0,))
-    return Desk(market_url, tmp_path, monkeypatch)
+    return Desk(shared_market, tmp_path, monkeypatch)
 
 
 def test_a_clean_run_has_no_difference_before_and_after_its_hits_are_deleted(desk: Desk) -> None:

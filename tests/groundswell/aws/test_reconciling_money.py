@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -14,7 +13,7 @@ from groundswell.aws.collecting import Wave
 from groundswell.aws.runs import COMPENSATIONS, LabelingRun, all_ledgers, now_text
 from groundswell.aws.steps import spend as spend_steps
 from groundswell.ledger import Ledger
-from tests.groundswell.aws.desk import Desk, Served, served_market
+from tests.groundswell.aws.desk import Desk, Served
 from tests.groundswell.aws.reconciled import (
     SCRIPT,
     finished,
@@ -31,16 +30,10 @@ from tests.groundswell.aws.reconciled import (
 pytestmark = pytest.mark.contract
 
 
-@pytest.fixture(scope="module")
-def market_url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]:
-    with served_market(tmp_path_factory.mktemp("market")) as served:
-        yield served
-
-
 @pytest.fixture
-def desk(market_url: Served, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Desk:
+def desk(shared_market: Served, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Desk:
     monkeypatch.setattr(reconciling, "SETTLE", (0.0,))
-    return Desk(market_url, tmp_path, monkeypatch)
+    return Desk(shared_market, tmp_path, monkeypatch)
 
 
 # bonuses

@@ -14,22 +14,16 @@ from groundswell.aws.fence import ReadTooLongAgo
 from groundswell.aws.runs import LabelingRun
 from groundswell.aws.steps import spend
 from groundswell.ledger import Outcome
-from tests.groundswell.aws.desk import Desk, Served, served_market
+from tests.groundswell.aws.desk import Desk, Served
 
 pytestmark = pytest.mark.contract
 
 DISAGREE = ["setosa", "virginica", "versicolor", "setosa", "setosa"]
 
 
-@pytest.fixture(scope="module")
-def market_url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]:
-    with served_market(tmp_path_factory.mktemp("market")) as served:
-        yield served
-
-
 @pytest.fixture
-def desk(market_url: Served, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Desk]:
-    desk = Desk(market_url, tmp_path, monkeypatch)
+def desk(shared_market: Served, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Desk]:
+    desk = Desk(shared_market, tmp_path, monkeypatch)
     yield desk
     desk.clock.offset = timedelta()
 
